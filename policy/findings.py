@@ -1,0 +1,71 @@
+"""What a check says: a finding at a place, or that it could not judge."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+FieldPath = tuple[str | int, ...]
+"""Keys and list indexes from an object's root, e.g. ``("spec", "replicas")`` or ``("spec", "containers", 0, "image")``."""
+
+
+class Severity(enum.Enum):
+    """How much a finding matters: an error fails the run, a warning is shown."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ObjectRef:
+    """Which object, as rendered."""
+
+    kind: str
+    name: str
+    namespace: str = ""
+    api_version: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.kind}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Place:
+    """A span of a source file; lines and columns are 1-based, ``end_column`` is exclusive and on the same line."""
+
+    file: str
+    line: int
+    column: int = 1
+    end_column: int | None = None
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A field of a rendered object; the field may be absent, then it is where it belongs."""
+
+    object: ObjectRef
+    path: FieldPath = ()
+
+    def __getitem__(self, *steps: str | int) -> Field:
+        return Field(self.object, self.path + steps)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a rule yields: where (a rendered field, or a place in a source file) and what is wrong there."""
+
+    at: Field | Place
+    message: str
+    fix: str | None = None
+    related: tuple[Field | Place, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """What a rule yields when it cannot judge: never a pass, shown and counted."""
+
+    at: Field | Place | None
+    reason: str
