@@ -1,0 +1,1 @@
+"""Kubernetes manifests as typed objects: read once at the edge, frozen afterwards."""

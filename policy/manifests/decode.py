@@ -1,0 +1,121 @@
+"""Raw documents to resources and typed objects."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, TypeVar
+
+import msgspec
+
+from policy.findings import FieldPath, ObjectRef
+from policy.manifests import resources as kinds
+from policy.manifests.pod_spec import Struct
+from policy.manifests.resources import Object, Resource
+
+T = TypeVar("T")
+
+_STEP = re.compile(r"\.([A-Za-z0-9]+)|\[([^\]]*)\]")
+_CORE = frozenset({""})
+_RBAC = frozenset({"rbac.authorization.k8s.io"})
+_Entry = tuple[frozenset[str], type[Struct], type[Object[Any]], bool]
+
+_KINDS: dict[str, _Entry] = {
+    "Service": (_CORE, kinds.ServiceSpec, kinds.Service, True),
+    "ConfigMap": (_CORE, kinds.ConfigMapBody, kinds.ConfigMap, False),
+    "Secret": (_CORE, kinds.SecretBody, kinds.Secret, False),
+    "ServiceAccount": (_CORE, kinds.ServiceAccountBody, kinds.ServiceAccount, False),
+    "Namespace": (_CORE, kinds.NamespaceBody, kinds.Namespace, False),
+    "ResourceQuota": (_CORE, kinds.ResourceQuotaSpec, kinds.ResourceQuota, True),
+    "LimitRange": (_CORE, kinds.LimitRangeSpec, kinds.LimitRange, True),
+    "PersistentVolumeClaim": (_CORE, kinds.ClaimSpec, kinds.PersistentVolumeClaim, True),
+    "HorizontalPodAutoscaler": (
+        frozenset({"autoscaling"}),
+        kinds.HorizontalPodAutoscalerSpec,
+        kinds.HorizontalPodAutoscaler,
+        True,
+    ),
+    "PodDisruptionBudget": (frozenset({"policy"}), kinds.PodDisruptionBudgetSpec, kinds.PodDisruptionBudget, True),
+    "NetworkPolicy": (frozenset({"networking.k8s.io"}), kinds.NetworkPolicySpec, kinds.NetworkPolicy, True),
+    "Ingress": (frozenset({"networking.k8s.io", "extensions"}), kinds.IngressSpec, kinds.Ingress, True),
+    "Role": (_RBAC, kinds.RoleBody, kinds.Role, False),
+    "ClusterRole": (_RBAC, kinds.RoleBody, kinds.Role, False),
+    "RoleBinding": (_RBAC, kinds.RoleBindingBody, kinds.RoleBinding, False),
+    "ClusterRoleBinding": (_RBAC, kinds.RoleBindingBody, kinds.RoleBinding, False),
+}
+
+
+class NotDecodable(Exception):
+    """The object's fields do not have the types of its kind; ``path`` is where."""
+
+    def __init__(self, message: str, path: FieldPath) -> None:
+        super().__init__(message)
+        self.message = message
+        self.path = path
+
+
+def resources_of(document: Any, number: int) -> Iterator[Resource]:
+    """The objects of one document: itself, or the items of a List (lists in lists too)."""
+    yield from _expand(document, number, ())
+
+
+def _expand(document: Any, number: int, prefix: FieldPath) -> Iterator[Resource]:
+    if not isinstance(document, Mapping):
+        return
+    kind, version, items = document.get("kind"), document.get("apiVersion"), document.get("items")
+    if isinstance(kind, str) and kind.endswith("List") and isinstance(items, list) and "spec" not in document:
+        for index, item in enumerate(items):
+            yield from _expand(item, number, (*prefix, "items", index))
+        return
+    metadata = document.get("metadata")
+    metadata = metadata if isinstance(metadata, Mapping) else {}
+    name = metadata.get("name")
+    if not isinstance(name, str):
+        generated = metadata.get("generateName")
+        name = f"{generated}*" if isinstance(generated, str) else ""
+    namespace = metadata.get("namespace")
+    ref = ObjectRef(
+        kind=kind if isinstance(kind, str) else "",
+        name=name,
+        namespace=namespace if isinstance(namespace, str) else "",
+        api_version=version if isinstance(version, str) else "",
+    )
+    yield Resource(ref, document, number, prefix)
+
+
+def typed(resource: Resource) -> Object[Any] | None:
+    """The typed object of a resource; None for kinds that no check looks into (workloads: see ``workloads``).
+
+    Raises:
+        NotDecodable: a field has another type than its kind prescribes.
+    """
+    entry = _KINDS.get(resource.ref.kind)
+    if entry is None or resource.group not in entry[0]:
+        return None
+    _, struct, wrapper, has_spec = entry
+    raw = (resource.raw.get("spec") or {}) if has_spec else resource.raw
+    return wrapper(resource, convert(raw, struct, ("spec",) if has_spec else ()))
+
+
+def convert(raw: Any, struct: type[T], path: FieldPath) -> T:
+    """Decodes raw fields found at ``path`` into a struct.
+
+    Raises:
+        NotDecodable: a field has another type than its kind prescribes.
+    """
+    try:
+        return msgspec.convert(raw, struct)
+    except msgspec.ValidationError as error:
+        message, _, where = str(error).partition(" - at `$")
+        raise NotDecodable(message, (*path, *_steps(where.rstrip("`")))) from error
+
+
+def _steps(where: str) -> Iterable[str | int]:
+    """``.template.spec.containers[0].image`` as path steps; msgspec writes ``[...]`` where it names no index or key."""
+    for match in _STEP.finditer(where):
+        if match[1]:
+            yield match[1]
+        elif match[2].isdigit():
+            yield int(match[2])
+        else:
+            return

@@ -1,0 +1,140 @@
+"""All objects of one overlay, found in constant time: by kind, by name, by label."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from typing import Any, TypeVar
+
+from policy.manifests.decode import NotDecodable, typed
+from policy.manifests.resources import (
+    HorizontalPodAutoscaler,
+    LimitRange,
+    NetworkPolicy,
+    Object,
+    Resource,
+    ResourceQuota,
+    Service,
+)
+from policy.manifests.selectors import LabelSelector
+from policy.manifests.workloads import Workload, workload
+
+AnyObject = TypeVar("AnyObject", bound=Object[Any])
+
+
+class Index:
+    """The objects of one overlay, decoded once.
+
+    ``undecodable`` pairs each resource whose fields have wrong types with the reason: no rule sees its typed form.
+    """
+
+    def __init__(self, resources: Iterable[Resource]) -> None:
+        self.resources = tuple(resources)
+        self.undecodable: list[tuple[Resource, NotDecodable]] = []
+        self._by_name: dict[tuple[str, str, str], Resource] = {}
+        self._typed: dict[type[Object[Any]], list[Object[Any]]] = {}
+        self._typed_by_name: dict[tuple[type[Object[Any]], str, str], Object[Any]] = {}
+        workloads: list[Workload] = []
+        for resource in self.resources:
+            ref = resource.ref
+            self._by_name.setdefault((ref.kind, ref.namespace, ref.name), resource)
+            try:
+                made = workload(resource)
+                if made is not None:
+                    workloads.append(made)
+                else:
+                    self._add(typed(resource))
+            except NotDecodable as error:
+                self.undecodable.append((resource, error))
+        self.workloads = tuple(workloads)
+
+    def _add(self, item: Object[Any] | None) -> None:
+        if item is not None:
+            self._typed.setdefault(type(item), []).append(item)
+            self._typed_by_name.setdefault((type(item), item.namespace, item.name), item)
+
+    def all(self, kind: type[AnyObject]) -> tuple[AnyObject, ...]:
+        """Every object of a typed kind, in the order of the stream."""
+        return tuple(self._typed.get(kind, ()))  # type: ignore[arg-type]
+
+    def find(self, kind: type[AnyObject], namespace: str, name: str) -> AnyObject | None:
+        """The object of a typed kind by name."""
+        return self._typed_by_name.get((kind, namespace, name))  # type: ignore[return-value]
+
+    def resource(self, kind: str, namespace: str, name: str) -> Resource | None:
+        """Any object by kind and name."""
+        return self._by_name.get((kind, namespace, name))
+
+    @cached_property
+    def namespaces(self) -> tuple[str, ...]:
+        """The namespaces that workloads run in, sorted; "" where a manifest names none."""
+        return tuple(sorted({item.namespace for item in self.workloads}))
+
+    @cached_property
+    def _workloads_by_label(self) -> Mapping[tuple[str, str, str], tuple[Workload, ...]]:
+        found: dict[tuple[str, str, str], list[Workload]] = {}
+        for item in self.workloads:
+            for key, value in item.pod_labels.items():
+                found.setdefault((item.namespace, key, value), []).append(item)
+        return {key: tuple(items) for key, items in found.items()}
+
+    @cached_property
+    def _workloads_by_namespace(self) -> Mapping[str, tuple[Workload, ...]]:
+        found: dict[str, list[Workload]] = {}
+        for item in self.workloads:
+            found.setdefault(item.namespace, []).append(item)
+        return {key: tuple(items) for key, items in found.items()}
+
+    def workloads_in(self, namespace: str) -> tuple[Workload, ...]:
+        return self._workloads_by_namespace.get(namespace, ())
+
+    def selected(self, namespace: str, selector: LabelSelector | Mapping[str, str]) -> tuple[Workload, ...]:
+        """The workloads of a namespace whose pods a selector selects; the rarest label is looked up first."""
+        if not isinstance(selector, LabelSelector):
+            selector = LabelSelector(match_labels=dict(selector))
+        candidates = self.workloads_in(namespace)
+        for key, value in (selector.match_labels or {}).items():
+            with_label = self._workloads_by_label.get((namespace, key, value), ())
+            if len(with_label) < len(candidates):
+                candidates = with_label
+        return tuple(item for item in candidates if selector.matches(item.pod_labels))
+
+    @cached_property
+    def _autoscalers(self) -> Mapping[tuple[str, str, str], tuple[HorizontalPodAutoscaler, ...]]:
+        found: dict[tuple[str, str, str], list[HorizontalPodAutoscaler]] = {}
+        for item in self.all(HorizontalPodAutoscaler):
+            target = item.spec.scale_target_ref
+            found.setdefault((item.namespace, target.kind, target.name), []).append(item)
+        return {key: tuple(items) for key, items in found.items()}
+
+    def autoscalers_of(self, item: Workload) -> tuple[HorizontalPodAutoscaler, ...]:
+        """The HorizontalPodAutoscalers that scale this workload."""
+        return self._autoscalers.get((item.namespace, item.kind, item.name), ())
+
+    def services_of(self, item: Workload) -> tuple[Service, ...]:
+        """The Services that select this workload's pods."""
+        return tuple(
+            service
+            for service in self._in_namespace(Service, item.namespace)
+            if service.spec.selector and LabelSelector(match_labels=service.spec.selector).matches(item.pod_labels)
+        )
+
+    def network_policies_in(self, namespace: str) -> tuple[NetworkPolicy, ...]:
+        return self._in_namespace(NetworkPolicy, namespace)
+
+    def limit_ranges_in(self, namespace: str) -> tuple[LimitRange, ...]:
+        return self._in_namespace(LimitRange, namespace)
+
+    def quotas_in(self, namespace: str) -> tuple[ResourceQuota, ...]:
+        return self._in_namespace(ResourceQuota, namespace)
+
+    def _in_namespace(self, kind: type[AnyObject], namespace: str) -> tuple[AnyObject, ...]:
+        return self._grouped.get((kind, namespace), ())  # type: ignore[return-value]
+
+    @cached_property
+    def _grouped(self) -> Mapping[tuple[type[Object[Any]], str], tuple[Object[Any], ...]]:
+        found: dict[tuple[type[Object[Any]], str], list[Object[Any]]] = {}
+        for kind, items in self._typed.items():
+            for item in items:
+                found.setdefault((kind, item.namespace), []).append(item)
+        return {key: tuple(items) for key, items in found.items()}

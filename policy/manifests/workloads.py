@@ -1,0 +1,190 @@
+"""Workloads: whatever makes pods, seen alike.
+
+Every kind that holds a pod specification is a ``Workload`` with containers that know their place and their role, so
+that no rule repeats where the pod template of a CronJob sits or what a native sidecar is.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from policy.findings import Field, FieldPath, ObjectRef
+from policy.manifests.decode import convert
+from policy.manifests.images import Image, parse_image
+from policy.manifests.pod_spec import ContainerSpec, PodSpec
+from policy.manifests.resources import Resource, WorkloadSpec
+from policy.manifests.selectors import LabelSelector
+
+_APPS = frozenset({"apps", "extensions"})
+_KINDS: dict[str, tuple[frozenset[str], FieldPath]] = {
+    "Pod": (frozenset({""}), ()),
+    "ReplicationController": (frozenset({""}), ("spec", "template")),
+    "Deployment": (_APPS, ("spec", "template")),
+    "StatefulSet": (_APPS, ("spec", "template")),
+    "DaemonSet": (_APPS, ("spec", "template")),
+    "ReplicaSet": (_APPS, ("spec", "template")),
+    "Job": (frozenset({"batch"}), ("spec", "template")),
+    "CronJob": (frozenset({"batch"}), ("spec", "jobTemplate", "spec", "template")),
+}
+_FINITE = frozenset({"Job", "CronJob"})
+_REPLICATED = frozenset({"Deployment", "StatefulSet", "ReplicaSet", "ReplicationController"})
+
+
+class Role(enum.Enum):
+    """What a container is in its pod."""
+
+    MAIN = "container"
+    INIT = "init container"
+    SIDECAR = "sidecar container"  # an init container with restartPolicy Always (KEP-753)
+    EPHEMERAL = "ephemeral container"
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """A container of a workload and where it stands."""
+
+    spec: ContainerSpec
+    role: Role
+    ref: ObjectRef
+    path: FieldPath
+    image: Image | None
+
+    @property
+    def name(self) -> str:
+        return self.spec.name
+
+    @property
+    def runs_on(self) -> bool:
+        """Whether it runs as long as its pod: main containers and native sidecars."""
+        return self.role in (Role.MAIN, Role.SIDECAR)
+
+    def field(self, *path: str | int) -> Field:
+        return Field(self.ref, self.path + path)
+
+    def __str__(self) -> str:
+        return f"{self.role.value} {self.name or '(unnamed)'}"
+
+
+@dataclass(frozen=True)
+class Workload:
+    """An object that makes pods."""
+
+    resource: Resource
+    spec: WorkloadSpec
+    pod: PodSpec
+    template_path: FieldPath
+    containers: tuple[Container, ...]
+
+    @property
+    def ref(self) -> ObjectRef:
+        return self.resource.ref
+
+    @property
+    def kind(self) -> str:
+        return self.resource.ref.kind
+
+    @property
+    def name(self) -> str:
+        return self.resource.ref.name
+
+    @property
+    def namespace(self) -> str:
+        return self.resource.ref.namespace
+
+    def field(self, *path: str | int) -> Field:
+        return Field(self.ref, path)
+
+    def pod_field(self, *path: str | int) -> Field:
+        """A field of the pod specification, e.g. ``workload.pod_field("hostNetwork")``."""
+        return Field(self.ref, (*self.template_path, "spec", *path))
+
+    @cached_property
+    def pod_raw(self) -> Mapping[str, Any]:
+        """The pod specification as written."""
+        return _at(self.resource.raw, (*self.template_path, "spec"))
+
+    @cached_property
+    def pod_labels(self) -> Mapping[str, str]:
+        """The labels of its pods."""
+        labels = _at(self.resource.raw, (*self.template_path, "metadata", "labels"))
+        return {key: value for key, value in labels.items() if isinstance(value, str)}
+
+    @cached_property
+    def selector(self) -> LabelSelector | None:
+        """The pods it owns; None for kinds that need no selector."""
+        raw = self.spec.selector
+        if raw is None:
+            return None
+        if self.kind == "ReplicationController":
+            return LabelSelector(match_labels={str(key): str(value) for key, value in raw.items()})
+        return convert(raw, LabelSelector, ("spec", "selector"))
+
+    @cached_property
+    def job_spec(self) -> WorkloadSpec | None:
+        """How a Job, or the Jobs of a CronJob, run; None for other kinds."""
+        if self.kind == "Job":
+            return self.spec
+        if self.kind == "CronJob":
+            path: FieldPath = ("spec", "jobTemplate", "spec")
+            return convert(_at(self.resource.raw, path), WorkloadSpec, path)
+        return None
+
+    @property
+    def is_finite(self) -> bool:
+        """Jobs and CronJobs: their containers are meant to end."""
+        return self.kind in _FINITE
+
+    @property
+    def is_replicated(self) -> bool:
+        """Has ``spec.replicas`` that a person, Kustomize or an autoscaler sets."""
+        return self.kind in _REPLICATED
+
+    @property
+    def long_running(self) -> tuple[Container, ...]:
+        """The containers that a probe must watch: those that run as long as the pod of a workload that does not end."""
+        if self.is_finite or self.pod.restart_policy in ("Never", "OnFailure"):
+            return ()
+        return tuple(container for container in self.containers if container.runs_on)
+
+    @property
+    def main_containers(self) -> tuple[Container, ...]:
+        return tuple(container for container in self.containers if container.role is Role.MAIN)
+
+
+def workload(resource: Resource) -> Workload | None:
+    """The resource as a workload, None where it makes no pods.
+
+    Raises:
+        NotDecodable: a field of it has another type than its kind prescribes.
+    """
+    entry = _KINDS.get(resource.ref.kind)
+    if entry is None or resource.group not in entry[0]:
+        return None
+    template_path = entry[1]
+    pod_path: FieldPath = (*template_path, "spec")
+    raw_spec = {} if resource.ref.kind == "Pod" else resource.raw.get("spec") or {}
+    spec = convert(raw_spec, WorkloadSpec, ("spec",))
+    pod = convert(_at(resource.raw, pod_path), PodSpec, pod_path)
+    return Workload(resource, spec, pod, template_path, tuple(_containers(resource.ref, pod, pod_path)))
+
+
+def _containers(ref: ObjectRef, pod: PodSpec, pod_path: FieldPath) -> Iterator[Container]:
+    for key, role, specs in (
+        ("initContainers", Role.INIT, pod.init_containers),
+        ("containers", Role.MAIN, pod.containers),
+        ("ephemeralContainers", Role.EPHEMERAL, pod.ephemeral_containers),
+    ):
+        for index, spec in enumerate(specs or ()):
+            actual = Role.SIDECAR if role is Role.INIT and spec.restart_policy == "Always" else role
+            image = parse_image(spec.image) if spec.image else None
+            yield Container(spec, actual, ref, (*pod_path, key, index), image)
+
+
+def _at(raw: Any, path: FieldPath) -> Mapping[str, Any]:
+    for step in path:
+        raw = raw.get(step) if isinstance(raw, Mapping) else None
+    return raw if isinstance(raw, Mapping) else {}

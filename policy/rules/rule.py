@@ -1,0 +1,74 @@
+"""What a rule is: one sentence, what it looks at, how much it matters, and a pure function."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, TypeVar
+
+import msgspec
+
+from policy.findings import Finding, Severity, Skipped
+from policy.manifests.index import Index
+
+T = TypeVar("T")
+
+
+class Options(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fields=True):
+    """What policy.toml may set for a rule under ``[rules.ID]``; a rule with settings defines a subclass with defaults."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a rule may know besides its subject: the whole overlay and its own settings."""
+
+    index: Index
+    environment: str = ""
+    kubernetes: tuple[str, ...] = ()
+    """The Kubernetes minor versions that must hold, oldest first, e.g. ``("1.34", "1.37")``."""
+    chosen: Options = field(default_factory=Options)
+
+    def options(self, kind: type[T]) -> T:
+        """The rule's settings, of the type that the rule names in ``Rule.options``."""
+        if not isinstance(self.chosen, kind):
+            raise TypeError(f"the rule did not declare options={kind.__name__}")
+        return self.chosen
+
+
+Check = Callable[[Any, Context], Iterable[Finding | Skipped]]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rule. Its module's docstring is its page: one sentence, then ``Why:`` and ``Fix:`` and a bad and a good snippet.
+
+    ``applies_to`` is what ``check`` is called with, once for each: ``Workload``, ``Container``, a typed object such as
+    ``Service``, ``Resource`` (every object), ``Index`` (once an overlay) or ``SourceTree`` (once an overlay, only where
+    the input is a kustomization).
+    """
+
+    id: str
+    applies_to: type[Any]
+    severity: Severity
+    check: Check
+    options: type[Options] = Options
+    enabled: bool = True
+    exceptable: bool = True
+
+    @cached_property
+    def page(self) -> str:
+        """The documentation page, Markdown."""
+        return inspect.cleandoc(sys.modules[self.check.__module__].__doc__ or "")
+
+    @property
+    def summary(self) -> str:
+        """What must be true, in one sentence."""
+        return self.page.partition("\n")[0]
+
+    @property
+    def family(self) -> str:
+        """The folder that the rule's module is in."""
+        return self.check.__module__.split(".")[-2]
