@@ -55,12 +55,16 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a rule yields: where (a rendered field, or a place in a source file) and what is wrong there."""
+    """What a rule yields: where (a rendered field, or a place in a source file) and what is wrong there.
+
+    ``severity`` is given only where this finding matters less than its rule does.
+    """
 
     at: Field | Place
     message: str
     fix: str | None = None
     related: tuple[Field | Place, ...] = ()
+    severity: Severity | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ _STR = "tag:yaml.org,2002:str"
 
 
 def load_documents(text: str, name: str) -> Iterator[tuple[int, Any]]:
-    """Each document of a YAML (or JSON) stream with the 1-based line where it starts.
+    """Each document of a YAML (or JSON) stream with the 1-based line where it starts: its ``---``, where it has one.
 
     Raises:
         SourceError: the text is no YAML, nests deeper than ``MAX_DEPTH``, or expands aliases without bound.
@@ -67,10 +67,9 @@ class _Builder:
             if kind is yaml.StreamEndEvent:
                 return
             if kind is yaml.DocumentStartEvent:
-                first = self._next()
-                line: int = first.start_mark.line + 1
+                line: int = event.start_mark.line + 1
                 self._anchors.clear()
-                yield line, self._node(first, 0)
+                yield line, self._node(self._next(), 0)
 
     def _node(self, event: Any, depth: int) -> Any:
         kind = type(event)

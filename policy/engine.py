@@ -1,0 +1,265 @@
+"""Rules x overlays -> findings, with exceptions applied here and nowhere else.
+
+kustomize renders the overlays in parallel while their sources are read; schemas are compared while the rules run.
+"""
+
+from __future__ import annotations
+
+import datetime
+import os
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Any
+
+from policy import schema
+from policy.errors import PolicyError
+from policy.exceptions import Exceptions
+from policy.findings import Field, Finding, Severity, Skipped
+from policy.kustomize.render import render
+from policy.kustomize.sources import SourceCache, load_sources
+from policy.overlay import Overlay, from_manifests, from_render
+from policy.result import Accepted, LocatedFinding, LocatedSkip, OverlayResult, Result
+from policy.rules.configuration import exception_stale, schema_valid
+from policy.rules.rule import Context, Rule
+from policy.rules.subjects import subjects
+from policy.settings import Settings
+from policy.targets import Target, TargetKind
+from policy.tools import find_tool
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What a rule said about an overlay, before exceptions."""
+
+    rule: Rule
+    severity: Severity
+    overlay: Overlay
+    what: Finding | Skipped
+
+
+def check(
+    targets: Sequence[Target],
+    settings: Settings,
+    rules: Sequence[Rule],
+    *,
+    today: datetime.date,
+    is_whole_run: bool = True,
+) -> Result:
+    """Runs the rules on the targets.
+
+    ``is_whole_run`` says that all rules run on all environments, so that an exception nobody needed is stale.
+    What could not run is in the result, beside the findings of everything that could.
+    """
+    with ThreadPoolExecutor(max_workers=max(2, os.cpu_count() or 1)) as pool:
+        overlays, errors = _read(targets, settings, pool)
+        comparison = pool.submit(_compare_schemas, overlays, settings, rules)
+        said = [one for overlay in overlays for one in _run_rules(overlay, settings, rules)]
+        outcome = comparison.result()
+    said.extend(outcome.said)
+    judged = _judge(said, Exceptions(settings.exceptions, today))
+    if is_whole_run and not errors and not outcome.error:
+        judged.findings.extend(_stale(judged.exceptions, rules))
+    by_target = {id(overlay.target): overlay for overlay in overlays}
+    return Result(
+        overlays=tuple(_overlay_result(target, by_target, errors, outcome) for target in targets),
+        findings=tuple(sorted(_merged(judged.findings), key=_order)),
+        skipped=tuple(_merged_skips(judged.skipped)),
+        accepted=tuple(judged.accepted),
+        rules=len(rules),
+        errors=(outcome.error,) if outcome.error else (),
+    )
+
+
+def _read(
+    targets: Sequence[Target], settings: Settings, pool: ThreadPoolExecutor
+) -> tuple[list[Overlay], dict[Target, PolicyError]]:
+    """The overlays that could be read, and for the others why not."""
+    renders: dict[Target, Future[str]] = {
+        target: pool.submit(_render, target, settings) for target in targets if target.kind is TargetKind.KUSTOMIZATION
+    }
+    cache = SourceCache()
+    overlays: list[Overlay] = []
+    errors: dict[Target, PolicyError] = {}
+    for target in targets:
+        try:
+            if target in renders:
+                tree = load_sources(target.path, settings.root, cache)
+                overlays.append(from_render(target, renders[target].result(), tree))
+            else:
+                overlays.append(from_manifests(target))
+        except PolicyError as error:
+            errors[target] = error
+    return overlays, errors
+
+
+def _render(target: Target, settings: Settings) -> str:
+    kustomize = find_tool("kustomize", wanted=settings.tools.get("kustomize"), root=settings.root)
+    return render(kustomize, target.path)
+
+
+def _context(rule: Rule, overlay: Overlay, settings: Settings) -> tuple[Context, Severity] | None:
+    """What the rule may know, and how much it matters here; None where it is switched off."""
+    chosen = settings.rule(rule, overlay.name)
+    if not chosen.enabled:
+        return None
+    return Context(overlay.index, overlay.name, settings.kubernetes, chosen.options), chosen.severity
+
+
+def _run_rules(overlay: Overlay, settings: Settings, rules: Sequence[Rule]) -> Iterator[_Said]:
+    for rule in rules:
+        known = _context(rule, overlay, settings)
+        if known is None:
+            continue
+        context, severity = known
+        for subject in subjects(rule.applies_to, overlay.index, overlay.tree):
+            for what in rule.check(subject, context):
+                yield _Said(rule, severity, overlay, what)
+
+
+@dataclass(frozen=True, slots=True)
+class _Comparison:
+    """What comparing with schemas said; ``versions`` are those compared with, none where it did not run."""
+
+    said: list[_Said]
+    versions: tuple[str, ...] = ()
+    error: PolicyError | None = None
+
+
+def _compare_schemas(overlays: Sequence[Overlay], settings: Settings, rules: Sequence[Rule]) -> _Comparison:
+    rule = schema_valid.RULE
+    active = [
+        (overlay, *known)
+        for overlay in overlays
+        if rule in rules and (known := _context(rule, overlay, settings)) is not None
+    ]
+    if not active:
+        return _Comparison([])
+    resources = [(overlay, resource) for overlay, _, _ in active for resource in overlay.index.resources]
+    try:
+        problems = schema.validate(
+            [overlay.text_of(resource) for overlay, resource in resources],
+            versions=settings.kubernetes,
+            crds=[settings.root / path for path in settings.crds],
+            kubeconform=find_tool("kubeconform", wanted=settings.tools.get("kubeconform"), root=settings.root),
+        )
+    except PolicyError as error:
+        return _Comparison([], error=error)
+    mismatches: dict[int, list[schema_valid.Mismatch]] = defaultdict(list)
+    refused = set()
+    for problem in problems:
+        overlay, resource = resources[problem.index]
+        refused.add((id(overlay), resource.ref))
+        at = Field(resource.ref, problem.path)
+        mismatches[id(overlay)].append(schema_valid.Mismatch(at, problem.message, problem.versions))
+    for overlay, _, _ in active:
+        mismatches[id(overlay)].extend(_undecodable(overlay, refused))
+    return _Comparison(
+        [
+            _Said(rule, severity, overlay, what)
+            for overlay, context, severity in active
+            for mismatch in mismatches[id(overlay)]
+            for what in rule.check(mismatch, context)
+        ],
+        settings.kubernetes,
+    )
+
+
+def _undecodable(overlay: Overlay, refused: set[tuple[int, Any]]) -> Iterator[schema_valid.Mismatch]:
+    """Objects that no schema refused and that nevertheless have fields of another type than their kind prescribes."""
+    for resource, error in overlay.index.undecodable:
+        if (id(overlay), resource.ref) not in refused:
+            yield schema_valid.Mismatch(Field(resource.ref, error.path), error.message)
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    findings: list[LocatedFinding]
+    skipped: list[LocatedSkip]
+    accepted: list[Accepted]
+    exceptions: Exceptions
+
+
+def _judge(said: Sequence[_Said], exceptions: Exceptions) -> _Judged:
+    """Applies the exceptions and finds the source line of each finding."""
+    judged = _Judged([], [], [], exceptions)
+    for one in said:
+        if isinstance(one.what, Skipped):
+            at = one.what.at
+            ref = at.object if isinstance(at, Field) else None
+            judged.skipped.append(LocatedSkip(one.rule.id, (one.overlay.name,), ref, one.what.reason))
+            continue
+        entry = exceptions.match(one.rule.id, one.overlay, one.what)
+        located = _located(one, one.what)
+        if entry is None:
+            judged.findings.append(located)
+        elif exceptions.has_expired(entry):
+            note = f"its exception expired on {entry.accepted.expires} ({entry.accepted.owner})"
+            judged.findings.append(replace(located, note=note))
+        else:
+            accepted = entry.accepted
+            judged.accepted.append(Accepted(located, accepted.reason, accepted.owner, accepted.expires))
+    return judged
+
+
+def _located(said: _Said, finding: Finding) -> LocatedFinding:
+    place, is_exact = said.overlay.place(finding.at)
+    at = finding.at if isinstance(finding.at, Field) else None
+    return LocatedFinding(
+        rule=said.rule.id,
+        severity=finding.severity or said.severity,
+        overlays=(said.overlay.name,),
+        object=at.object if at else None,
+        path=at.path if at else (),
+        message=finding.message,
+        fix=finding.fix,
+        place=place,
+        exact=is_exact,
+        related=tuple(said.overlay.place(other)[0] for other in finding.related),
+    )
+
+
+def _stale(exceptions: Exceptions, rules: Sequence[Rule]) -> Iterator[LocatedFinding]:
+    rule = exception_stale.RULE
+    if rule not in rules:
+        return
+    for entry in exceptions.unused():
+        for finding in rule.check(entry, None):
+            yield LocatedFinding(rule.id, rule.severity, (), None, (), finding.message, finding.fix, finding.at)
+
+
+def _merged(findings: Sequence[LocatedFinding]) -> Iterator[LocatedFinding]:
+    """One finding for the same cause: the same place, object name and words, whatever the overlay."""
+    groups: dict[tuple[Any, ...], list[LocatedFinding]] = defaultdict(list)
+    for finding in findings:
+        about = (finding.object.kind, finding.object.name) if finding.object else None
+        groups[(finding.rule, finding.place, about, finding.message, finding.note)].append(finding)
+    for group in groups.values():
+        names = dict.fromkeys(name for finding in group for name in finding.overlays)
+        severity = min((finding.severity for finding in group), key=list(Severity).index)
+        yield replace(group[0], overlays=tuple(names), severity=severity)
+
+
+def _merged_skips(skips: Sequence[LocatedSkip]) -> Iterator[LocatedSkip]:
+    groups: dict[tuple[Any, ...], list[LocatedSkip]] = defaultdict(list)
+    for skip in skips:
+        about = (skip.object.kind, skip.object.name) if skip.object else None
+        groups[(skip.rule, about, skip.reason)].append(skip)
+    for group in groups.values():
+        yield replace(group[0], overlays=tuple(dict.fromkeys(name for skip in group for name in skip.overlays)))
+
+
+def _order(finding: LocatedFinding) -> tuple[Any, ...]:
+    return (list(Severity).index(finding.severity), finding.place, finding.rule, finding.message)
+
+
+def _overlay_result(
+    target: Target, overlays: dict[int, Overlay], errors: dict[Target, PolicyError], comparison: _Comparison
+) -> OverlayResult:
+    overlay = overlays.get(id(target))
+    if overlay is None:
+        return OverlayResult(target.name, str(target.path), 0, (), (errors[target],))
+    return OverlayResult(
+        target.name, str(target.path), len(overlay.index.resources), comparison.versions, tuple(overlay.errors)
+    )

@@ -1,0 +1,60 @@
+"""Findings that policy.toml accepts for a while: who matches, who has expired, who is no longer needed."""
+
+from __future__ import annotations
+
+import datetime
+from fnmatch import fnmatchcase
+
+from policy.overlay import Overlay
+from policy.findings import Field, Finding
+from policy.settings import PolicyException
+
+_CONTAINER_LISTS = frozenset({"containers", "initContainers", "ephemeralContainers"})
+
+
+class Exceptions:
+    """The exceptions of policy.toml on one day; remembers which were needed."""
+
+    def __init__(self, entries: tuple[PolicyException, ...], today: datetime.date) -> None:
+        self._entries = entries
+        self._today = today
+        self._used: set[int] = set()
+
+    def match(self, rule: str, overlay: Overlay, finding: Finding) -> PolicyException | None:
+        """The exception that speaks of this finding, expired or not."""
+        for number, entry in enumerate(self._entries):
+            accepted = entry.accepted
+            if (
+                accepted.rule == rule
+                and (not accepted.environments or overlay.name in accepted.environments)
+                and fnmatchcase(_subject(finding), accepted.object)
+                and (accepted.container is None or accepted.container == _container(overlay, finding))
+            ):
+                self._used.add(number)
+                return entry
+        return None
+
+    def has_expired(self, entry: PolicyException) -> bool:
+        """The day itself still counts."""
+        return entry.accepted.expires < self._today
+
+    def unused(self) -> list[PolicyException]:
+        """The exceptions that no finding needed so far."""
+        return [entry for number, entry in enumerate(self._entries) if number not in self._used]
+
+
+def _subject(finding: Finding) -> str:
+    return str(finding.at.object) if isinstance(finding.at, Field) else finding.at.file
+
+
+def _container(overlay: Overlay, finding: Finding) -> str | None:
+    """The name of the container that the finding's field is in."""
+    if not isinstance(finding.at, Field):
+        return None
+    value: object = overlay.resource(finding.at.object).raw
+    for step, following in zip(finding.at.path, (*finding.at.path[1:], None), strict=True):
+        value = value.get(step) if isinstance(value, dict) else None
+        if step in _CONTAINER_LISTS and isinstance(following, int) and isinstance(value, list) and following < len(value):
+            container = value[following]
+            return container.get("name") if isinstance(container, dict) else None
+    return None

@@ -1,0 +1,166 @@
+"""One target, read: its objects, the text of each, and where each field comes from."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from policy.errors import PolicyError, SourceError
+from policy.findings import Field, ObjectRef, Place
+from policy.kustomize.origin import Origins
+from policy.kustomize.sources import SourceTree
+from policy.manifests.decode import resources_of
+from policy.manifests.index import Index
+from policy.manifests.load import load_documents, paused_garbage_collector
+from policy.manifests.resources import Resource
+from policy.targets import STREAM, Target, TargetKind
+
+MAX_BYTES = 64 * 1024 * 1024
+"""More than any repository renders; a larger file is refused before it is parsed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One YAML document: its text and where it starts; ``file`` is empty for what kustomize rendered."""
+
+    text: str
+    file: str
+    line: int
+
+
+@dataclass
+class Overlay:
+    """A target's objects and their origins.
+
+    ``tree`` is None where the input is no kustomization. ``errors`` are files that could not be read, ``unjudged`` are
+    documents that are no Kubernetes objects.
+    """
+
+    target: Target
+    documents: list[Document]
+    index: Index
+    tree: SourceTree | None = None
+    errors: list[PolicyError] = field(default_factory=list)
+    unjudged: list[Place] = field(default_factory=list)
+    _plain: dict[int, Origins] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        return self.target.name
+
+    def text_of(self, resource: Resource) -> str:
+        """The resource as a document of its own."""
+        return json.dumps(resource.raw, default=str) if resource.prefix else self.documents[resource.document].text
+
+    @cached_property
+    def _origins(self) -> Origins | None:
+        return None if self.tree is None else Origins(self.tree)
+
+    @cached_property
+    def _resources(self) -> dict[ObjectRef, Resource]:
+        return {resource.ref: resource for resource in reversed(self.index.resources)}
+
+    def resource(self, ref: ObjectRef) -> Resource:
+        """The resource of that reference; every finding names one of the overlay."""
+        return self._resources[ref]
+
+    def place(self, at: Field | Place) -> tuple[Place, bool]:
+        """The source place of a rendered field, and whether it is exact."""
+        if isinstance(at, Place):
+            return at, True
+        resource = self.resource(at.object)
+        origin = (self._origins or self._origins_of_document(resource.document)).place(resource.raw, at.path)
+        return origin.place, origin.exact
+
+    def _origins_of_document(self, number: int) -> Origins:
+        """Read with marks only when a finding asks: a stream may have thousands of documents without any."""
+        if number not in self._plain:
+            document = self.documents[number]
+            self._plain[number] = Origins.from_text(document.text, file=document.file, first_line=document.line)
+        return self._plain[number]
+
+
+def from_render(target: Target, text: str, tree: SourceTree) -> Overlay:
+    """The overlay that kustomize rendered.
+
+    Raises:
+        SourceError: the render cannot be read, or holds no object.
+    """
+    documents: list[Document] = []
+    unjudged: list[Place] = []
+    with paused_garbage_collector():
+        index = Index(_resources(text, "", str(target.path), documents, unjudged))
+    if not index.resources:
+        raise SourceError("renders no object", file=target.path)
+    return Overlay(target, documents, index, tree, unjudged=unjudged)
+
+
+def from_manifests(target: Target) -> Overlay:
+    """The overlay of plain manifest files, or of a stream on standard input; a broken file does not hide the others.
+
+    Raises:
+        SourceError: there is no object in any of them.
+    """
+    documents: list[Document] = []
+    unjudged: list[Place] = []
+    errors: list[PolicyError] = []
+    with paused_garbage_collector():
+        resources = list(_of_files(target, documents, unjudged, errors))
+        index = Index(resources)
+    if not resources and not errors:
+        raise SourceError("holds no Kubernetes object", file="standard input" if target.path == Path(STREAM) else target.name)
+    return Overlay(target, documents, index, None, errors, unjudged)
+
+
+def _of_files(
+    target: Target, documents: list[Document], unjudged: list[Place], errors: list[PolicyError]
+) -> Iterator[Resource]:
+    sources = [Path(STREAM)] if target.kind is TargetKind.STREAM else target.files
+    for file in sources:
+        name = "<stdin>" if target.kind is TargetKind.STREAM else str(file)
+        try:
+            yield from _resources(_read(file, name), name, name, documents, unjudged)
+        except PolicyError as error:
+            errors.append(error)
+
+
+def _read(file: Path, name: str) -> str:
+    try:
+        if file == Path(STREAM):
+            raw = sys.stdin.buffer.read(MAX_BYTES + 1)
+        else:
+            with file.open("rb") as stream:
+                raw = stream.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise SourceError(f"cannot be read: {error.strerror}", file=name) from error
+    if len(raw) > MAX_BYTES:
+        raise SourceError(f"is larger than {MAX_BYTES >> 20} MiB", file=name)
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw[: error.start].count(b"\n") + 1
+        raise SourceError("is not UTF-8", file=name, line=line) from error
+
+
+def _resources(
+    text: str, file: str, name: str, documents: list[Document], unjudged: list[Place]
+) -> Iterator[Resource]:
+    lines = text.splitlines(keepends=True)
+    starts = []
+    values = []
+    for line, value in load_documents(text, name):
+        starts.append(line)
+        values.append(value)
+    for line, end, value in zip(starts, [*starts[1:], len(lines) + 1], values, strict=True):
+        if value is None:
+            continue
+        number = len(documents)
+        documents.append(Document("".join(lines[line - 1 : end - 1]), file, line))
+        found = [item for item in resources_of(value, number) if item.ref.kind or item.ref.api_version]
+        if not found:
+            unjudged.append(Place(file or name, line))
+        yield from found

@@ -1,0 +1,88 @@
+"""The result of a run, as reports take it: findings at their source lines, what was accepted, skipped, or could not run."""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import dataclass
+
+from policy.errors import PolicyError
+from policy.findings import FieldPath, ObjectRef, Place, Severity
+
+
+@dataclass(frozen=True, slots=True)
+class LocatedFinding:
+    """A finding at the source line that is to be edited; the same cause seen in several overlays is one finding.
+
+    ``path`` is the field in the rendered object. ``exact`` is False where only the nearest known place could be told.
+    """
+
+    rule: str
+    severity: Severity
+    overlays: tuple[str, ...]
+    object: ObjectRef | None
+    path: FieldPath
+    message: str
+    fix: str | None
+    place: Place
+    exact: bool = True
+    related: tuple[Place, ...] = ()
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LocatedSkip:
+    """What a rule could not judge, where and why."""
+
+    rule: str
+    overlays: tuple[str, ...]
+    object: ObjectRef | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A finding that an exception of policy.toml accepts."""
+
+    finding: LocatedFinding
+    reason: str
+    owner: str
+    expires: datetime.date
+
+
+@dataclass(frozen=True, slots=True)
+class OverlayResult:
+    """One overlay: how many objects it has, for which Kubernetes versions schemas were compared, what could not be read.
+
+    ``schema_versions`` is empty where schemas were not compared.
+    """
+
+    name: str
+    path: str
+    objects: int
+    schema_versions: tuple[str, ...]
+    errors: tuple[PolicyError, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """Everything that one run found. ``errors`` are those that belong to no single overlay."""
+
+    overlays: tuple[OverlayResult, ...]
+    findings: tuple[LocatedFinding, ...]
+    skipped: tuple[LocatedSkip, ...]
+    accepted: tuple[Accepted, ...]
+    rules: int
+    errors: tuple[PolicyError, ...] = ()
+
+    @property
+    def all_errors(self) -> tuple[PolicyError, ...]:
+        """What could not run, of the whole run and of each overlay."""
+        return (*self.errors, *(error for overlay in self.overlays for error in overlay.errors))
+
+    def exit_code(self, *, strict: bool) -> int:
+        """0 clean, 1 findings (with ``strict`` also warnings and skips), 2 could not run."""
+        if self.all_errors:
+            return 2
+        if any(finding.severity is Severity.ERROR for finding in self.findings):
+            return 1
+        return 1 if strict and (self.findings or self.skipped) else 0

@@ -1,0 +1,1 @@
+"""Configuration: what the objects say can be read, and refers to what exists."""

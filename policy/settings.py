@@ -1,0 +1,287 @@
+"""policy.toml: what a repository sets, decoded and validated once, errors with their line.
+
+Every table is optional; without a file the defaults hold. The format:
+
+```toml
+[kubernetes]            # the clusters that must accept the manifests
+oldest = "1.34"
+newest = "1.37"
+
+[environments]          # name = folder of its kustomization
+prod = "overlays/prod"
+
+[tools]                 # exact versions; without an entry any version will do
+kustomize = "5.8.1"
+
+[schemas]
+crds = ["crds/"]        # files or folders of CustomResourceDefinitions
+
+[rules.limits-set]      # enabled, severity, and the rule's own settings
+cpu = true
+[rules.replicas-enough.environments.prod]
+severity = "error"
+
+[[exception]]           # a finding that is accepted for a while
+rule = "read-only-root"
+object = "Deployment/legacy"
+reason = "writes its cache beside its code until 3.0"
+owner = "team-shop"
+expires = 2027-03-31
+```
+"""
+
+from __future__ import annotations
+
+import datetime
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from policy.errors import SettingsError
+from policy.findings import Severity
+from policy.rules.rule import Options, Rule
+
+FILE_NAME = "policy.toml"
+DEFAULT_OLDEST, DEFAULT_NEWEST = "1.34", "1.37"
+
+_TABLES = frozenset({"kubernetes", "environments", "tools", "schemas", "rules", "exception"})
+_TOOLS = frozenset({"kustomize", "kubeconform", "argocd"})
+_COMMON = frozenset({"enabled", "severity", "environments"})
+_MINOR = re.compile(r"1\.\d+")
+
+
+@dataclass(frozen=True, slots=True)
+class RuleSettings:
+    """How one rule runs in one environment."""
+
+    enabled: bool
+    severity: Severity
+    options: Options
+
+
+class AcceptedFinding(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An ``[[exception]]``: findings of one rule about one object (or container) that are accepted until a day."""
+
+    rule: str
+    object: str
+    reason: str
+    owner: str
+    expires: datetime.date
+    container: str | None = None
+    environments: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyException:
+    """An accepted finding and the line of policy.toml that accepts it."""
+
+    accepted: AcceptedFinding
+    file: str
+    line: int
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that policy.toml says, validated; paths are relative to ``root``."""
+
+    root: Path
+    file: Path | None = None
+    kubernetes: tuple[str, ...] = (DEFAULT_OLDEST, DEFAULT_NEWEST)
+    environments: Mapping[str, Path] = field(default_factory=dict)
+    tools: Mapping[str, str] = field(default_factory=dict)
+    crds: tuple[Path, ...] = ()
+    exceptions: tuple[PolicyException, ...] = ()
+    _rules: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    def rule(self, rule: Rule, environment: str) -> RuleSettings:
+        """The settings of a rule in an environment: its own, overridden by those for the environment."""
+        table = dict(self._rules.get(rule.id, {}))
+        table.update(table.pop("environments", {}).get(environment, {}))
+        return RuleSettings(
+            enabled=table.pop("enabled", rule.enabled),
+            severity=Severity(table.pop("severity", rule.severity.value)),
+            options=msgspec.convert(table, rule.options),
+        )
+
+
+def find_settings_file(start: Path) -> Path | None:
+    """The nearest policy.toml in the folder or above it."""
+    for folder in (start, *start.parents):
+        file = folder / FILE_NAME
+        if file.is_file():
+            return file
+    return None
+
+
+def load_settings(file: Path, rules: Iterable[Rule]) -> Settings:
+    """Reads policy.toml.
+
+    Raises:
+        SettingsError: it cannot be read, is no TOML, or says something unknown: a table, a key, a rule, an environment.
+    """
+    try:
+        text = file.read_text(encoding="utf-8")
+        document = tomllib.loads(text)
+    except OSError as error:
+        raise SettingsError(f"cannot be read: {error.strerror}", file=file) from error
+    except UnicodeDecodeError as error:
+        raise SettingsError("is not UTF-8", file=file) from error
+    except tomllib.TOMLDecodeError as error:
+        line = re.search(r"at line (\d+)", str(error))
+        message = re.sub(r" \(at .*\)$", "", str(error))
+        raise SettingsError(f"not valid TOML: {message}", file=file, line=int(line[1]) if line else None) from error
+    return _Reader(file, text, document, {rule.id: rule for rule in rules}).settings()
+
+
+class _Reader:
+    def __init__(self, file: Path, text: str, document: dict[str, Any], rules: Mapping[str, Rule]) -> None:
+        self._file, self._lines, self._document, self._rules = file, text.splitlines(), document, rules
+
+    def settings(self) -> Settings:
+        self._known(self._document, _TABLES, "", "table")
+        for name in _TABLES - {"exception"}:
+            self._table(name)
+        tools = self._strings("tools")
+        self._known(tools, _TOOLS, "tools", "tool")
+        environments = {name: Path(path) for name, path in self._strings("environments").items()}
+        for name, path in environments.items():
+            if not (self._file.parent / path).is_dir():
+                raise self._error(f"environment {name}: there is no folder {path}", "environments", name)
+        return Settings(
+            root=self._file.parent,
+            file=self._file,
+            kubernetes=self._kubernetes(),
+            environments=environments,
+            tools=tools,
+            crds=self._crds(),
+            exceptions=self._exceptions(environments),
+            _rules=self._rule_tables(environments),
+        )
+
+    def _kubernetes(self) -> tuple[str, ...]:
+        table = self._strings("kubernetes")
+        self._known(table, {"oldest", "newest"}, "kubernetes", "key")
+        for key, version in table.items():
+            if not _MINOR.fullmatch(version):
+                raise self._error(f'{key} = "{version}" is no minor version such as "1.34"', "kubernetes", key)
+        oldest, newest = table.get("oldest", DEFAULT_OLDEST), table.get("newest", DEFAULT_NEWEST)
+        if int(oldest[2:]) > int(newest[2:]):
+            raise self._error(f"oldest ({oldest}) is newer than newest ({newest})", "kubernetes", "oldest")
+        return (oldest,) if oldest == newest else (oldest, newest)
+
+    def _crds(self) -> tuple[Path, ...]:
+        table = self._table("schemas")
+        self._known(table, {"crds"}, "schemas", "key")
+        paths = table.get("crds", [])
+        if not isinstance(paths, list) or not all(isinstance(path, str) for path in paths):
+            raise self._error("crds must be a list of paths", "schemas", "crds")
+        return tuple(Path(path) for path in paths)
+
+    def _rule_tables(self, environments: Mapping[str, Path]) -> dict[str, dict[str, Any]]:
+        tables = self._table("rules")
+        for rule_id, table in tables.items():
+            rule = self._rules.get(rule_id)
+            header = f"rules.{rule_id}"
+            if rule is None:
+                raise self._error(f"there is no rule {rule_id}{_nearest(rule_id, self._rules)}", header)
+            if not isinstance(table, dict):
+                raise self._error(f"{rule_id} must be a table, [rules.{rule_id}]", "rules", rule_id)
+            self._rule_table(rule, table, header)
+            for name, override in table.get("environments", {}).items():
+                if name not in environments:
+                    raise self._error(f"there is no environment {name}", f"{header}.environments.{name}")
+                self._rule_table(rule, {**table, **override, "environments": {}}, f"{header}.environments.{name}")
+        return tables
+
+    def _rule_table(self, rule: Rule, table: dict[str, Any], header: str) -> None:
+        if not isinstance(table.get("enabled", True), bool):
+            raise self._error("enabled must be true or false", header, "enabled")
+        severity = table.get("severity", "error")
+        if severity not in {item.value for item in Severity}:
+            raise self._error(f'severity must be "error" or "warning", not {severity!r}', header, "severity")
+        try:
+            msgspec.convert({key: value for key, value in table.items() if key not in _COMMON}, rule.options)
+        except msgspec.ValidationError as error:
+            key = re.search(r"field `([\w-]+)`", str(error)) or re.search(r"`\$\.([\w-]+)", str(error))
+            raise self._error(f"{rule.id}: {error}", header, key[1] if key else None) from error
+
+    def _exceptions(self, environments: Mapping[str, Path]) -> tuple[PolicyException, ...]:
+        entries = self._document.get("exception", [])
+        if not isinstance(entries, list):
+            raise self._error("an exception is written [[exception]]", "exception")
+        return tuple(self._exception(number, entry, environments) for number, entry in enumerate(entries))
+
+    def _exception(self, number: int, entry: Any, environments: Mapping[str, Path]) -> PolicyException:
+        line = self._line_of("[exception]", None, occurrence=number)
+        try:
+            accepted = msgspec.convert(entry, AcceptedFinding)
+        except msgspec.ValidationError as error:
+            raise SettingsError(f"exception: {error}", file=self._file, line=line) from error
+        rule = self._rules.get(accepted.rule)
+        problem = None
+        if rule is None:
+            problem = f"there is no rule {accepted.rule}{_nearest(accepted.rule, self._rules)}"
+        elif not rule.exceptable:
+            problem = f"{rule.id} allows no exception"
+        elif not accepted.reason.strip() or not accepted.owner.strip():
+            problem = "an exception needs a reason and an owner"
+        for name in accepted.environments:
+            if name not in environments:
+                problem = f"there is no environment {name}{_nearest(name, environments)}"
+        if problem:
+            raise SettingsError(f"exception: {problem}", file=self._file, line=line)
+        return PolicyException(accepted, str(self._file), line or 1)
+
+    def _table(self, name: str) -> dict[str, Any]:
+        table = self._document.get(name, {})
+        if not isinstance(table, dict):
+            raise self._error(f"{name} must be a table", name)
+        return table
+
+    def _strings(self, name: str) -> dict[str, str]:
+        table = self._table(name)
+        for key, value in table.items():
+            if not isinstance(value, str):
+                raise self._error(f"{key} must be a string", name, key)
+        return table
+
+    def _known(self, table: Iterable[str], known: Iterable[str], header: str, what: str) -> None:
+        for key in table:
+            if key not in set(known):
+                where = (header, key) if header else (key, None)
+                raise self._error(f"unknown {what} {key}{_nearest(key, known)}", *where)
+
+    def _error(self, message: str, header: str, key: str | None = None) -> SettingsError:
+        return SettingsError(message, file=self._file, line=self._line_of(header, key))
+
+    def _line_of(self, header: str, key: str | None, occurrence: int = 0) -> int | None:
+        """The line of a key below a ``[header]`` (1-based); tomllib keeps none. A header given as ``[x]`` is an array's."""
+        found: int | None = None
+        for number, line in enumerate(self._lines, 1):
+            bare = line.split("#")[0].strip()
+            if bare.startswith("["):
+                inside = bare[1:-1].replace('"', "").replace(" ", "") == header
+                if inside:
+                    found = number
+                    if occurrence == 0 and key is None:
+                        return number
+                    occurrence -= 1
+                elif found and key:
+                    break
+            elif found and key and re.match(rf'"?{re.escape(key)}"?\s*=', bare):
+                return number
+            elif not found and header and key is None and re.match(rf'"?{re.escape(header)}"?\s*=', bare):
+                return number
+        return found
+
+
+def _nearest(word: str, known: Iterable[str]) -> str:
+    import difflib  # only errors need it
+
+    near = difflib.get_close_matches(word, list(known), n=1)
+    return f"; did you mean {near[0]}?" if near else ""
