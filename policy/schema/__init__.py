@@ -1,0 +1,75 @@
+"""Every rendered object is what the API server of each target Kubernetes version accepts: kubeconform, strict, offline.
+
+The schemas come from the installed package ``kubernetes-validate`` and from CustomResourceDefinitions that the
+repository names. Nothing is fetched, and nothing is left out: a kind without a schema is a problem.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from policy.findings import FieldPath
+
+__all__ = ["SchemaProblem", "validate"]
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaProblem:
+    """What a schema says against a document.
+
+    ``index`` is the document's place in what was validated. ``path`` is the field: one that is there and wrong, or one
+    that is required and absent; empty if the problem is the document itself. ``versions`` are the Kubernetes versions,
+    as they were asked for, that say so.
+    """
+
+    index: int
+    path: FieldPath
+    message: str
+    versions: tuple[str, ...]
+
+
+def validate(
+    documents: Sequence[str],
+    *,
+    versions: Sequence[str],
+    crds: Sequence[Path],
+    kubeconform: Path,
+    cache: Path | None = None,
+) -> list[SchemaProblem]:
+    """Validate YAML or JSON texts of one object each against every Kubernetes version of ``versions`` (``"1.34"``).
+
+    ``crds`` are YAML files, or folders of them, that hold CustomResourceDefinitions. ``cache`` is where converted
+    schemas are kept (the user's cache folder by default). The problems are ordered by document and field.
+
+    Raises SettingsError if a version or a definition is not to be had, ToolError if kubeconform breaks.
+    """
+    from policy.schema import schemas
+    from policy.schema.kubeconform import run
+    from policy.tools import cache_folder
+
+    if not documents:
+        return []
+    distinct = list(dict.fromkeys(documents))
+    with tempfile.TemporaryDirectory(prefix="schema-") as work:
+        library = schemas.prepare(versions, crds, cache=cache or cache_folder(), spare=Path(work))
+        said = run(distinct, library=library, kubeconform=kubeconform, work=Path(work))
+    joined: dict[tuple[str, FieldPath, str], list[str]] = {}
+    for version, problems in said.items():
+        for text, path, message in problems:
+            joined.setdefault((text, path, message), []).append(version)
+    by_text: dict[str, list[tuple[FieldPath, str, tuple[str, ...]]]] = {}
+    for (text, path, message), spoken in joined.items():
+        by_text.setdefault(text, []).append((path, message, tuple(spoken)))
+    return [
+        SchemaProblem(index, path, message, spoken)
+        for index, text in enumerate(documents)
+        for path, message, spoken in sorted(by_text.get(text, ()), key=_reading_order)
+    ]
+
+
+def _reading_order(said: tuple[FieldPath, str, tuple[str, ...]]) -> tuple[object, ...]:
+    path, message, _ = said
+    return [(str(step), 0) if isinstance(step, str) else ("", step) for step in path], message
