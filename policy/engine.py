@@ -16,7 +16,7 @@ from typing import Any
 from policy import schema
 from policy.errors import PolicyError
 from policy.exceptions import Exceptions
-from policy.findings import Field, Finding, Severity, Skipped
+from policy.findings import Field, Finding, Place, Severity, Skipped
 from policy.kustomize.render import render
 from policy.kustomize.sources import SourceCache, load_sources
 from policy.overlay import Overlay, from_manifests, from_render
@@ -85,7 +85,7 @@ def _read(
     for target in targets:
         try:
             if target in renders:
-                tree = load_sources(target.path, settings.root, cache)
+                tree = load_sources(target.path, settings.repository, cache)
                 overlays.append(from_render(target, renders[target].result(), tree))
             else:
                 overlays.append(from_manifests(target))
@@ -225,8 +225,9 @@ def _stale(exceptions: Exceptions, rules: Sequence[Rule]) -> Iterator[LocatedFin
     if rule not in rules:
         return
     for entry in exceptions.unused():
-        for finding in rule.check(entry, None):
-            yield LocatedFinding(rule.id, rule.severity, (), None, (), finding.message, finding.fix, finding.at)
+        finding = exception_stale.unneeded(entry)
+        place = Place(entry.file, entry.line)
+        yield LocatedFinding(rule.id, rule.severity, (), None, (), finding.message, finding.fix, place)
 
 
 def _merged(findings: Sequence[LocatedFinding]) -> Iterator[LocatedFinding]:

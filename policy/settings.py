@@ -87,9 +87,13 @@ class PolicyException:
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything that policy.toml says, validated; paths are relative to ``root``."""
+    """Everything that policy.toml says, validated; paths are relative to ``root``, its folder.
+
+    ``repository`` is what the places of findings are relative to: the Git repository, where there is one.
+    """
 
     root: Path
+    repository: Path
     file: Path | None = None
     kubernetes: tuple[str, ...] = (DEFAULT_OLDEST, DEFAULT_NEWEST)
     environments: Mapping[str, Path] = field(default_factory=dict)
@@ -116,6 +120,11 @@ def find_settings_file(start: Path) -> Path | None:
         if file.is_file():
             return file
     return None
+
+
+def repository_of(folder: Path) -> Path | None:
+    """The Git repository (or work tree) that a folder is in."""
+    return next((parent for parent in (folder, *folder.parents) if (parent / ".git").exists()), None)
 
 
 def load_settings(file: Path, rules: Iterable[Rule]) -> Settings:
@@ -154,6 +163,7 @@ class _Reader:
                 raise self._error(f"environment {name}: there is no folder {path}", "environments", name)
         return Settings(
             root=self._file.parent,
+            repository=repository_of(self._file.parent) or self._file.parent,
             file=self._file,
             kubernetes=self._kubernetes(),
             environments=environments,
@@ -235,7 +245,8 @@ class _Reader:
                 problem = f"there is no environment {name}{_nearest(name, environments)}"
         if problem:
             raise SettingsError(f"exception: {problem}", file=self._file, line=line)
-        return PolicyException(accepted, str(self._file), line or 1)
+        repository = repository_of(self._file.parent) or self._file.parent
+        return PolicyException(accepted, str(self._file.relative_to(repository)), line or 1)
 
     def _table(self, name: str) -> dict[str, Any]:
         table = self._document.get(name, {})

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
+from policy.rules.configuration import exception_stale, schema_valid
+from policy.rules.kustomize import file_listed, key_unique
 from policy.rules.probes import readiness_probe_set
 from policy.rules.rule import Rule
 
-RULES: tuple[Rule, ...] = (readiness_probe_set.RULE,)
+RULES: tuple[Rule, ...] = (
+    # probes
+    readiness_probe_set.RULE,
+    # configuration
+    exception_stale.RULE,
+    schema_valid.RULE,
+    # kustomize
+    file_listed.RULE,
+    key_unique.RULE,
+)

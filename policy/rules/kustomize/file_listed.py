@@ -1,0 +1,47 @@
+"""Every manifest in the folder of a kustomization is used by a kustomization.
+
+A manifest is a `.yaml`, `.yml` or `.json` file that is not hidden, in the folder of a kustomization or below it. Folders
+with a kustomization of their own answer for themselves.
+
+Why: Kustomize reads what is listed and nothing else. A file that somebody added and nobody listed looks deployed in
+every review, and is not.
+
+Fix: list the file (under `resources`, `patches` or a generator), or delete it.
+
+Bad:
+
+```yaml
+# the folder also holds network-policy.yaml
+resources:
+  - deployment.yaml
+```
+
+Good:
+
+```yaml
+resources:
+  - deployment.yaml
+  - network-policy.yaml
+```
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from policy.findings import Finding, Severity
+from policy.kustomize.sources import SourceTree
+from policy.kustomize.unlisted import unlisted_files
+from policy.rules.rule import Context, Rule
+
+
+def check(tree: SourceTree, context: Context) -> Iterator[Finding]:
+    for file, kustomization in unlisted_files(tree):
+        yield Finding(
+            at=file,
+            message=f"no kustomization uses this file, {kustomization} does not list it",
+            fix=f"list it in {kustomization}, or delete it",
+        )
+
+
+RULE = Rule(id="file-listed", applies_to=SourceTree, severity=Severity.ERROR, check=check)

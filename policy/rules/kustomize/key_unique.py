@@ -1,0 +1,43 @@
+"""No mapping in a source file holds the same key twice.
+
+Why: Kustomize takes the last one and says nothing, so the first line, which a reviewer sees and believes, has no
+effect.
+
+Fix: keep the one that is meant and delete the other.
+
+Bad:
+
+```yaml
+resources:
+  limits: {memory: 256Mi}
+  limits: {memory: 512Mi}
+```
+
+Good:
+
+```yaml
+resources:
+  limits: {memory: 512Mi}
+```
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from policy.findings import Finding, Severity
+from policy.kustomize.sources import SourceTree
+from policy.rules.rule import Context, Rule
+
+
+def check(tree: SourceTree, context: Context) -> Iterator[Finding]:
+    for again, first, key in tree.duplicate_keys:
+        yield Finding(
+            at=again,
+            message=f"{key} stands twice in this mapping, first in line {first.line}",
+            fix="keep the one that is meant and delete the other",
+            related=(first,),
+        )
+
+
+RULE = Rule(id="key-unique", applies_to=SourceTree, severity=Severity.ERROR, check=check)
