@@ -3,7 +3,7 @@
 What is pinned stands in tools/<name>/go.mod and go.sum, and nowhere else. A tool is taken, in this order, from the
 user's cache, from PATH if it is exactly the pinned version, or it is built with the Go that tools/python/go.txt pins
 (installed into the cache, and only then). The name `crds` stands for Argo CD's own CustomResourceDefinitions, of the
-same pinned version, in .tools/crds/argo-cd.
+same pinned version, in .tools/crds/argo-cd, and the list of the tools that it deploys with.
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ VERSION_VARIABLES: Mapping[str, str] = {
 
 CRDS = "crds"
 _CRD_MODULE = "argocd"
+_CRD_SOURCES = ("manifests/crds/*-crd.yaml", "hack/tool-versions.sh")
 _BUILD_FLAGS = ("-trimpath", "-buildvcs=false", "-mod=readonly")
 
 
@@ -91,9 +92,9 @@ def cache_folder() -> Path:
     return (Path(given) if os.path.isabs(given) else Path.home() / ".cache") / "ecommerce-gitops"
 
 
-def cache_key(pin: Pin, go: str) -> str:
-    """The name of a built tool in the cache: it changes with everything that could change the binary."""
-    parts = [go, platform.system(), platform.machine(), *_BUILD_FLAGS, *_linker_flags(pin)]
+def cache_key(pin: Pin, go: str, *more: str) -> str:
+    """The name of a built tool in the cache: it changes with everything that could change the binary, and ``more``."""
+    parts = [go, platform.system(), platform.machine(), *_BUILD_FLAGS, *_linker_flags(pin), *more]
     digest = hashlib.sha256("\0".join(parts).encode())
     for name in ("go.mod", "go.sum"):
         digest.update((pin.folder / name).read_bytes())
@@ -186,7 +187,7 @@ def _place(root: Path, name: str) -> Path:
 
 
 def _cached_name(name: str, pin: Pin, go: str) -> str:
-    return f"{CRDS}-{cache_key(pin, go)}" if name == CRDS else cache_key(pin, go)
+    return f"{CRDS}-{cache_key(pin, go, *_CRD_SOURCES)}" if name == CRDS else cache_key(pin, go)
 
 
 def _link(place: Path, target: Path) -> None:
@@ -228,16 +229,17 @@ class _Toolchain:
             raise ToolError(f"the {pin.name} that was built says it is {said}, want {pin.version}")
 
     def copy_crds(self, pin: Pin, output: Path) -> None:
-        """Copy manifests/crds/*-crd.yaml of the pinned module, as go.sum verifies it, into the new folder ``output``."""
+        """Copy ``_CRD_SOURCES`` of the pinned module, as go.sum verifies it, into the new folder ``output``."""
         what = f"fetching the resource definitions of {pin.name} {pin.version}"
         answer = self._run_go(["mod", "download", "-json", f"{pin.module}@v{pin.version}"], pin.folder, what)
-        source = Path(json.loads(answer)["Dir"]) / "manifests" / "crds"
+        source = Path(json.loads(answer)["Dir"])
         output.mkdir()
-        files = sorted(source.glob("*-crd.yaml"))
-        if not files:
-            raise ToolError(f"{pin.module} {pin.version} holds no manifests/crds/*-crd.yaml")
-        for file in files:
-            (output / file.name).write_bytes(file.read_bytes())
+        for pattern in _CRD_SOURCES:
+            files = sorted(source.glob(pattern))
+            if not files:
+                raise ToolError(f"{pin.module} {pin.version} holds no {pattern}")
+            for file in files:
+                (output / file.name).write_bytes(file.read_bytes())
 
     def _run_go(self, command: Sequence[str], folder: Path, what: str) -> str:
         if self._go is None:
