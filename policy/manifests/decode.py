@@ -29,6 +29,7 @@ _KINDS: dict[str, _Entry] = {
     "ResourceQuota": (_CORE, kinds.ResourceQuotaSpec, kinds.ResourceQuota, True),
     "LimitRange": (_CORE, kinds.LimitRangeSpec, kinds.LimitRange, True),
     "PersistentVolumeClaim": (_CORE, kinds.ClaimSpec, kinds.PersistentVolumeClaim, True),
+    "PersistentVolume": (_CORE, kinds.PersistentVolumeSpec, kinds.PersistentVolume, True),
     "HorizontalPodAutoscaler": (
         frozenset({"autoscaling"}),
         kinds.HorizontalPodAutoscalerSpec,

@@ -7,11 +7,12 @@ their expanded size is bounded, so that an alias bomb is an error and not a full
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import yaml
+from yaml.cyaml import CParser
 
 from policy.errors import SourceError
 from policy.manifests.scalars import resolve
@@ -55,7 +56,7 @@ def paused_garbage_collector() -> Iterator[None]:
 class _Builder:
     def __init__(self, text: str, name: str) -> None:
         self._name = name
-        self._next = yaml.CParser(text).get_event
+        self._next: Callable[[], Any] = CParser(text).get_event
         self._anchors: dict[str, tuple[Any, int]] = {}
         self._nodes = 0
         self._by_alias = 0

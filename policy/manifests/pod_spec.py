@@ -180,6 +180,18 @@ class Profile(Struct, frozen=True):
     localhost_profile: str | None = None
 
 
+class SELinuxOptions(Struct, frozen=True):
+    user: str | None = None
+    role: str | None = None
+    type: str | None = None
+    level: str | None = None
+
+
+class WindowsOptions(Struct, frozen=True):
+    host_process: bool | None = None
+    run_as_user_name: str | None = None
+
+
 class SecurityContext(Struct, frozen=True):
     """Of a container."""
 
@@ -192,9 +204,9 @@ class SecurityContext(Struct, frozen=True):
     run_as_group: int | None = None
     run_as_non_root: bool | None = None
     run_as_user: int | None = None
-    se_linux_options: Raw | None = None
+    se_linux_options: SELinuxOptions | None = None
     seccomp_profile: Profile | None = None
-    windows_options: Raw | None = None
+    windows_options: WindowsOptions | None = None
 
 
 class Sysctl(Struct, frozen=True):
@@ -211,11 +223,11 @@ class PodSecurityContext(Struct, frozen=True):
     run_as_group: int | None = None
     run_as_non_root: bool | None = None
     run_as_user: int | None = None
-    se_linux_options: Raw | None = None
+    se_linux_options: SELinuxOptions | None = None
     seccomp_profile: Profile | None = None
     supplemental_groups: tuple[int, ...] | None = None
     sysctls: tuple[Sysctl, ...] | None = None
-    windows_options: Raw | None = None
+    windows_options: WindowsOptions | None = None
 
 
 class KeyToPath(Struct, frozen=True):
@@ -270,8 +282,15 @@ class ProjectedVolume(Struct, frozen=True):
     default_mode: int | None = None
 
 
+class ImageVolume(Struct, frozen=True):
+    """The files of an OCI image, mounted read-only (KEP-4639)."""
+
+    reference: str = ""
+    pull_policy: str | None = None
+
+
 class Volume(Struct, frozen=True):
-    """A volume by the sources that checks look into; ``Workload.volume_source`` names any other."""
+    """A volume by the types that checks look into; ``Workload.volume_types`` names any other."""
 
     name: str = ""
     config_map: ConfigMapVolume | None = None
@@ -281,6 +300,11 @@ class Volume(Struct, frozen=True):
     persistent_volume_claim: ClaimVolume | None = None
     projected: ProjectedVolume | None = None
     ephemeral: Raw | None = None
+    image: ImageVolume | None = None
+
+
+class PodOS(Struct, frozen=True):
+    name: str = ""
 
 
 class ContainerSpec(Struct, frozen=True):
@@ -324,4 +348,4 @@ class PodSpec(Struct, frozen=True):
     topology_spread_constraints: tuple[Raw, ...] | None = None
     resources: ResourceRequirements | None = None
     overhead: dict[str, Quantity] | None = None
-    os: Raw | None = None
+    os: PodOS | None = None

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from policy.findings import Field, FieldPath, ObjectRef
-from policy.manifests.pod_spec import IntOrString, Quantity, Raw, Struct
+from policy.manifests.pod_spec import HostPathVolume, IntOrString, Quantity, Raw, Struct
 from policy.manifests.selectors import LabelSelector
 
 S = TypeVar("S", bound=Struct)
@@ -227,6 +227,10 @@ class ClaimSpec(Struct, frozen=True):
     volume_name: str | None = None
 
 
+class PersistentVolumeSpec(Struct, frozen=True):
+    host_path: HostPathVolume | None = None
+
+
 class NamespaceBody(Struct, frozen=True):
     pass
 
@@ -320,6 +324,10 @@ class RoleBinding(Object[RoleBindingBody]):
 
 class PersistentVolumeClaim(Object[ClaimSpec]):
     """``core/v1`` PersistentVolumeClaim."""
+
+
+class PersistentVolume(Object[PersistentVolumeSpec]):
+    """``core/v1`` PersistentVolume."""
 
 
 class Namespace(Object[NamespaceBody]):

@@ -114,6 +114,31 @@ class Workload:
         return {key: value for key, value in labels.items() if isinstance(value, str)}
 
     @cached_property
+    def pod_annotations(self) -> Mapping[str, str]:
+        """The annotations of its pods."""
+        annotations = _at(self.resource.raw, (*self.template_path, "metadata", "annotations"))
+        return {key: value for key, value in annotations.items() if isinstance(value, str)}
+
+    @cached_property
+    def volume_types(self) -> tuple[str, ...]:
+        """The type of each volume of the pod, e.g. ``configMap``; one that names none is an emptyDir (API default)."""
+        volumes = self.pod_raw.get("volumes")
+        return tuple(
+            next((key for key, value in volume.items() if key != "name" and value is not None), "emptyDir")
+            for volume in (volumes if isinstance(volumes, list) else ())
+        )
+
+    @property
+    def is_windows(self) -> bool:
+        """Says that its pods run on Windows, where the Linux security settings do not exist (KEP-2802)."""
+        return self.pod.os is not None and self.pod.os.name == "windows"
+
+    @property
+    def service_account(self) -> str:
+        """The ServiceAccount that its pods run under; ``default`` where none is named."""
+        return self.pod.service_account_name or self.pod.service_account or "default"
+
+    @cached_property
     def selector(self) -> LabelSelector | None:
         """The pods it owns; None for kinds that need no selector."""
         raw = self.spec.selector
