@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import yaml
-from yaml.cyaml import CParser
+from yaml._yaml import CParser
 
 from policy.errors import SourceError
 from policy.manifests.scalars import resolve
