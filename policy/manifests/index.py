@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any, TypeVar
 
 from policy.manifests.decode import NotDecodable, typed
+from policy.manifests.requirements import PodRequirements, pod_requirements
 from policy.manifests.resources import (
     HorizontalPodAutoscaler,
     LimitRange,
@@ -47,6 +48,7 @@ class Index:
             except NotDecodable as error:
                 self.undecodable.append((resource, error))
         self.workloads = tuple(workloads)
+        self._requirements: dict[int, PodRequirements] = {}
 
     def _add(self, item: Object[Any] | None) -> None:
         if item is not None:
@@ -127,6 +129,24 @@ class Index:
 
     def quotas_in(self, namespace: str) -> tuple[ResourceQuota, ...]:
         return self._in_namespace(ResourceQuota, namespace)
+
+    def requirements_of(self, item: Workload) -> PodRequirements:
+        """The effective requests and limits of this workload's pods, under the LimitRanges of its namespace."""
+        found = self._requirements.get(id(item))
+        if found is None:
+            found = self._requirements[id(item)] = pod_requirements(item, self.limit_ranges_in(item.namespace))
+        return found
+
+    def resources_in(self, namespace: str) -> tuple[Resource, ...]:
+        """Every object of a namespace, of whatever kind."""
+        return self._resources_by_namespace.get(namespace, ())
+
+    @cached_property
+    def _resources_by_namespace(self) -> Mapping[str, tuple[Resource, ...]]:
+        found: dict[str, list[Resource]] = {}
+        for item in self.resources:
+            found.setdefault(item.ref.namespace, []).append(item)
+        return {key: tuple(items) for key, items in found.items()}
 
     def _in_namespace(self, kind: type[AnyObject], namespace: str) -> tuple[AnyObject, ...]:
         return self._grouped.get((kind, namespace), ())  # type: ignore[return-value]
