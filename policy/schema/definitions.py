@@ -18,9 +18,7 @@ _ANNOTATIONS = ("description", "default", "example", "title", "externalDocs", "n
 _VALUE_ONLY = ("anyOf", "oneOf", "allOf", "not")
 
 
-def convert_definitions(
-    contents: Sequence[tuple[Path, bytes]], metadata: Schema
-) -> Iterator[tuple[str, str, Schema]]:
+def convert_definitions(contents: Sequence[tuple[Path, bytes]], metadata: Schema) -> Iterator[tuple[str, str, Schema]]:
     """Each served version of each definition: its apiVersion, its kind and its schema.
 
     ``metadata`` is the schema of ObjectMeta with its definitions inside. Documents of other kinds are passed over.
@@ -47,9 +45,10 @@ def _definitions_in(file: Path, content: bytes) -> Iterator[Schema]:
         mark = getattr(error, "problem_mark", None)
         line = mark.line + 1 if mark else None
         raise SettingsError(f"is not YAML: {getattr(error, 'problem', error)}", file=file, line=line) from error
-    for document in documents:
-        items = document.get("items") or [] if isinstance(document, dict) and document.get("kind") == "List" else [document]
-        yield from (item for item in items if isinstance(item, dict) and item.get("kind") == "CustomResourceDefinition")
+    objects = [document for document in documents if isinstance(document, dict)]
+    for listed in [document for document in objects if document.get("kind") == "List"]:
+        objects += [item for item in listed.get("items") or [] if isinstance(item, dict)]
+    yield from (item for item in objects if item.get("kind") == "CustomResourceDefinition")
 
 
 def _served(definition: Schema, metadata: Schema) -> Iterator[tuple[str, str, Schema]]:

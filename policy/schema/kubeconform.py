@@ -39,7 +39,7 @@ def run(texts: Sequence[str], *, library: Library, kubeconform: Path, work: Path
     try:
         for version in library.folders:
             # Files, because a pipe that nobody reads while the other process runs would fill up and stop both.
-            files = tempfile.TemporaryFile("w+"), tempfile.TemporaryFile("w+")
+            files = tempfile.TemporaryFile("w+"), tempfile.TemporaryFile("w+")  # noqa: SIM115
             process = _start(_command(kubeconform, library, version, folder), library.root, *files)
             running.append((version, process, *files))
         return {
@@ -182,21 +182,26 @@ def _sentences(path: FieldPath, what: str, schema: dict[str, Any]) -> Iterator[t
     elif what.startswith(("missing property ", "missing properties ")):
         for name in map(_unquote, re.findall(_QUOTED, what)):
             yield (*path, name), f"required field {name} is missing"
-    elif match := re.fullmatch(r"got (\w+), want (.+)", what):
-        wanted = [name for name in match[2].split(" or ") if name != "null"]
-        yield path, f"is {_article(match[1])}, must be {' or '.join(map(_article, wanted))}"
-    elif match := re.fullmatch(rf"value must be (?:one of )?((?:{_QUOTED}(?:, )?)+)", what):
-        yield path, "must be " + " or ".join(_unquote(name) for name in re.findall(_QUOTED, match[1]))
-    elif match := re.fullmatch(rf".*does not match pattern {_QUOTED}", what, re.DOTALL):
-        yield path, f"does not match the pattern {_unquote(match[1])}"  # the value is left out: it may be a secret
-    elif match := re.fullmatch(r".* is not valid ([\w-]+): .*", what, re.DOTALL):
-        yield path, f"is not a valid {match[1]}"
-    elif what.startswith(("'anyOf' failed", "'oneOf' failed, none")):
-        yield path, "has none of the forms that are allowed here"
-    elif what.startswith("'oneOf' failed"):
-        yield path, "has more than one of the forms of which exactly one is allowed"
     else:
-        yield path, what
+        yield path, _value_sentence(what)
+
+
+def _value_sentence(what: str) -> str:
+    """What is wrong with a value, without the value: it may be a secret."""
+    if match := re.fullmatch(r"got (\w+), want (.+)", what):
+        wanted = [name for name in match[2].split(" or ") if name != "null"]
+        return f"is {_article(match[1])}, must be {' or '.join(map(_article, wanted))}"
+    if match := re.fullmatch(rf"value must be (?:one of )?((?:{_QUOTED}(?:, )?)+)", what):
+        return "must be " + " or ".join(_unquote(name) for name in re.findall(_QUOTED, match[1]))
+    if match := re.fullmatch(rf".*does not match pattern {_QUOTED}", what, re.DOTALL):
+        return f"does not match the pattern {_unquote(match[1])}"
+    if match := re.fullmatch(r".* is not valid ([\w-]+): .*", what, re.DOTALL):
+        return f"is not a valid {match[1]}"
+    if what.startswith(("'anyOf' failed", "'oneOf' failed, none")):
+        return "has none of the forms that are allowed here"
+    if what.startswith("'oneOf' failed"):
+        return "has more than one of the forms of which exactly one is allowed"
+    return what
 
 
 def _article(name: str) -> str:

@@ -1,7 +1,7 @@
 """Schemas as kubeconform reads them fastest: one file per kind, with exactly the definitions it needs inside.
 
-``<folder>/<group>/<kind>_<version>.json``, kind in lower case; the core group's folder is its version, ``v1``. Converted
-once into the cache; the folder's name says from what, so a newer package or an edited definition is another folder.
+``<folder>/<group>/<kind>_<version>.json``, kind in lower case; the core group's folder is its version, ``v1``.
+Converted once into the cache; a folder's name says from what, so a newer package or an edited definition is another one.
 """
 
 from __future__ import annotations
@@ -66,8 +66,8 @@ def prepare(versions: Sequence[str], crds: Sequence[Path], *, cache: Path, spare
         root.mkdir()
     source, release = _package()
     carried = _carried(source)
-    own = _definitions_folder(root, crds, source, carried, release) if crds else None
-    folders = {}
+    own = _definitions_folder(root, crds, carried, release) if crds else None
+    folders: dict[str, tuple[str, ...]] = {}
     for version in dict.fromkeys(versions):
         folder = _kubernetes_folder(root, source, carried, release, version)
         folders[version] = (folder, own) if own else (folder,)
@@ -184,9 +184,7 @@ def _convert_kubernetes(source: Path, folder: Path) -> None:
         _write(folder, api_version, kind, standalone(name, definitions))
 
 
-def _definitions_folder(
-    root: Path, crds: Sequence[Path], source: Path, carried: Mapping[str, Path], release: str
-) -> str:
+def _definitions_folder(root: Path, crds: Sequence[Path], carried: Mapping[str, Path], release: str) -> str:
     files = list(_definition_files(crds))
     digest = hashlib.sha256(f"{_FORMAT} {release}".encode())
     contents = []
