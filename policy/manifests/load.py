@@ -1,12 +1,14 @@
 """YAML text to plain objects, quickly and as Kubernetes reads it: the rendered stream, or a file of manifests.
 
-Built on PyYAML's C parser's events. Scalars are resolved by ``scalars.resolve``. Aliases share the object they name;
-their expanded size is bounded, so that an alias bomb is an error and not a full memory.
+Most documents are read by ``blocks``; the others are built from the events of PyYAML's C parser. Both resolve scalars
+by ``scalars.resolve``. Aliases share the object they name; their expanded size is bounded, so that an alias bomb is an
+error and not a full memory.
 """
 
 from __future__ import annotations
 
 import gc
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -15,28 +17,47 @@ import yaml
 from yaml._yaml import CParser
 
 from policy.errors import SourceError
+from policy.manifests import blocks
 from policy.manifests.scalars import resolve
 
 MAX_DEPTH = 100
 MAX_NODES_BY_ALIAS = 200_000
 
+_SEPARATOR = re.compile(r"^---(?=[ \t\r\n]|\Z)", re.MULTILINE)
+_DIRECTIVE_OR_END = re.compile(r"^(?:%|\.\.\.(?:[ \t\r\n]|\Z))|\r(?!\n)", re.MULTILINE)
 _STR = "tag:yaml.org,2002:str"
 
 
 def load_documents(text: str, name: str) -> Iterator[tuple[int, Any]]:
     """Each document of a YAML (or JSON) stream with the 1-based line where it starts: its ``---``, where it has one.
 
+    Nobody may change what is yielded: equal parts of documents are the same object.
+
     Raises:
         SourceError: the text is no YAML, nests deeper than ``MAX_DEPTH``, or expands aliases without bound.
     """
-    builder = _Builder(text, name)
+    if _DIRECTIVE_OR_END.search(text):
+        yield from load_exactly(text, name)
+        return
+    start, line = 0, 1
+    for end in [match.start() for match in _SEPARATOR.finditer(text) if match.start()] + [len(text)]:
+        chunk = text[start:end]
+        try:
+            yield line, blocks.read(chunk[4:] if chunk.startswith("---\n") else chunk)
+        except blocks.Unfamiliar:
+            yield from load_exactly(chunk, name, line)
+        start, line = end, line + chunk.count("\n")
+
+
+def load_exactly(text: str, name: str, first_line: int = 1) -> Iterator[tuple[int, Any]]:
+    """``load_documents`` without the short cut; ``first_line`` is the line of the file that the text starts in."""
+    builder = _Builder(text, name, first_line - 1)
     try:
         yield from builder.documents()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        raise SourceError(
-            f"not valid YAML: {error.problem or error.context}", file=name, line=mark.line + 1 if mark else None
-        ) from error
+        line = mark.line + first_line if mark else None
+        raise SourceError(f"not valid YAML: {error.problem or error.context}", file=name, line=line) from error
     except yaml.YAMLError as error:
         raise SourceError(f"not valid YAML: {str(error).splitlines()[0]}", file=name) from error
 
@@ -54,8 +75,9 @@ def paused_garbage_collector() -> Iterator[None]:
 
 
 class _Builder:
-    def __init__(self, text: str, name: str) -> None:
+    def __init__(self, text: str, name: str, lines_before: int) -> None:
         self._name = name
+        self._lines_before = lines_before
         self._next: Callable[[], Any] = CParser(text).get_event
         self._anchors: dict[str, tuple[Any, int]] = {}
         self._nodes = 0
@@ -68,9 +90,12 @@ class _Builder:
             if kind is yaml.StreamEndEvent:
                 return
             if kind is yaml.DocumentStartEvent:
-                line: int = event.start_mark.line + 1
+                line = self._line(event)
                 self._anchors.clear()
                 yield line, self._node(self._next(), 0)
+
+    def _line(self, event: Any) -> int:
+        return int(event.start_mark.line) + 1 + self._lines_before
 
     def _node(self, event: Any, depth: int) -> Any:
         kind = type(event)
@@ -83,7 +108,7 @@ class _Builder:
         if kind is yaml.AliasEvent:
             return self._alias(event)
         if depth >= MAX_DEPTH:
-            raise SourceError(f"nested deeper than {MAX_DEPTH} levels", file=self._name, line=event.start_mark.line + 1)
+            raise SourceError(f"nested deeper than {MAX_DEPTH} levels", file=self._name, line=self._line(event))
         before = self._nodes + self._by_alias
         built = self._mapping(depth) if kind is yaml.MappingStartEvent else self._sequence(depth)
         if event.anchor:
@@ -103,7 +128,7 @@ class _Builder:
         return resolve(value) if tag.startswith("tag:yaml.org,2002:") and not tag.endswith(":binary") else value
 
     def _alias(self, event: Any) -> Any:
-        line = event.start_mark.line + 1
+        line = self._line(event)
         if event.anchor not in self._anchors:
             raise SourceError(f"alias *{event.anchor} names no anchor before it", file=self._name, line=line)
         value, size = self._anchors[event.anchor]
@@ -126,7 +151,7 @@ class _Builder:
             if key == "<<" and type(event) is yaml.ScalarEvent and event.implicit[0]:
                 merged.extend(value if isinstance(value, list) else [value])
             elif isinstance(key, (dict, list)):
-                raise SourceError("a mapping key must be a scalar", file=self._name, line=event.start_mark.line + 1)
+                raise SourceError("a mapping key must be a scalar", file=self._name, line=self._line(event))
             else:
                 built[key if isinstance(key, str) else _json_key(key)] = value
         for parent in merged:

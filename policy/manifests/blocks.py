@@ -1,0 +1,123 @@
+"""A fast reading of the YAML that manifests are mostly written in: block mappings and lists of one-line scalars.
+
+Manifests repeat themselves: the same probe, the same ports, the same security context in a hundred places. So text is
+cut into blocks by indentation and a block that was read before is not read again; equal blocks are one shared object,
+which is why nothing may ever change what is read here.
+
+Only shapes that can be told apart with certainty are read. For everything else (block scalars, anchors, tags, escapes,
+trailing comments, text that is not ASCII …) ``read`` raises ``Unfamiliar`` and the caller takes the exact way.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from policy.manifests.scalars import resolve
+
+_DEEPEST = 64
+_ENTRIES = [re.compile(r"\n(?= {%d}[^ \n-])" % indent) for indent in range(_DEEPEST)]
+_ITEMS = [re.compile(r"\n(?= {%d}- )" % indent) for indent in range(_DEEPEST)]
+_ENTRY = re.compile(r" *([A-Za-z0-9_./-]+):(?: (.*))?")
+_PLAIN = re.compile(r"(?:[A-Za-z0-9_./+=]|-(?! |$))(?:[A-Za-z0-9_./@+=,()*-]|:(?! |$)| (?![ #]|$))*")
+_DOUBLE_QUOTED = re.compile(r'"([ !#-\[\]-~]*)"')
+_SINGLE_QUOTED = re.compile(r"'([ -&(-~]*)'")
+_FLOW_LIST = re.compile(r"\[([A-Za-z0-9_.-]+(?:, [A-Za-z0-9_.-]+)*)\]")
+_COMMENTS_AND_BLANKS = re.compile(r"^ *(?:#[ -~]*)?\n", re.MULTILINE)
+
+_LONGEST_REMEMBERED = 400
+_MOST_REMEMBERED = 60_000
+_entries: dict[str, tuple[str, Any]] = {}
+_items: dict[str, Any] = {}
+
+
+class Unfamiliar(Exception):
+    """The text has a shape that this reading does not know."""
+
+
+def read(text: str) -> dict[str, Any]:
+    """The mapping that one document (without its ``---`` line) holds; not to be changed by anyone.
+
+    Raises:
+        Unfamiliar: it may hold something else than what is read here.
+    """
+    if not text.endswith("\n"):
+        text += "\n"
+    if "#" in text or "\n\n" in text or text[0] in " \n":
+        text = _COMMENTS_AND_BLANKS.sub("", text)
+    body = text[:-1]
+    if not body or body[0] in " -":
+        raise Unfamiliar
+    if len(_entries) > _MOST_REMEMBERED or len(_items) > _MOST_REMEMBERED:
+        _entries.clear()
+        _items.clear()
+    return _mapping(body, 0)
+
+
+def _mapping(text: str, indent: int) -> dict[str, Any]:
+    built: dict[str, Any] = {}
+    for part in _ENTRIES[indent].split(text):
+        known = _entries.get(part)
+        if known is None:
+            known = _entry(part, indent)
+            if len(part) < _LONGEST_REMEMBERED:
+                _entries[part] = known
+        built[known[0]] = known[1]
+    return built
+
+
+def _entry(text: str, indent: int) -> tuple[str, Any]:
+    head, newline, rest = text.partition("\n")
+    match = _ENTRY.fullmatch(head)
+    if match is None or match.start(1) != indent:
+        raise Unfamiliar
+    key, value = match.groups()
+    if type(resolve(key)) is not str:
+        raise Unfamiliar
+    if value is not None:
+        if newline:
+            raise Unfamiliar
+        return key, _scalar(value)
+    return key, _block(rest, indent) if newline else None
+
+
+def _block(text: str, parent: int) -> Any:
+    indent = len(text) - len(text.lstrip(" "))
+    if indent >= _DEEPEST - 2 or indent < parent:
+        raise Unfamiliar
+    if text.startswith("- ", indent):
+        return [_item(part, indent) for part in _ITEMS[indent].split(text)]
+    if indent == parent:
+        raise Unfamiliar
+    return _mapping(text, indent)
+
+
+def _item(part: str, indent: int) -> Any:
+    known = _items.get(part)
+    if known is not None:
+        return known
+    body = part[indent + 2 :]
+    match = _ENTRY.match(body)
+    if match and match.start(1) == 0 and match.end() in (len(body), body.find("\n")):
+        value: Any = _mapping(" " * (indent + 2) + body, indent + 2)
+    else:
+        value = _scalar(body)
+    if len(part) < _LONGEST_REMEMBERED:
+        _items[part] = value
+    return value
+
+
+def _scalar(text: str) -> Any:
+    if _PLAIN.fullmatch(text):
+        return resolve(text)
+    quoted = _DOUBLE_QUOTED.fullmatch(text) or _SINGLE_QUOTED.fullmatch(text)
+    if quoted:
+        return quoted[1]
+    if text == "{}":
+        return {}
+    if text == "[]":
+        return []
+    flow = _FLOW_LIST.fullmatch(text)
+    if flow:
+        return [_scalar(part) for part in flow[1].split(", ")]
+    raise Unfamiliar
