@@ -258,9 +258,7 @@ def _aggregate(containers: Iterable[tuple[Role, Mapping[str, Amount]]]) -> dict[
         running.update(_added(running, amounts))
         if role is Role.SIDECAR:
             sidecars.update(_added(sidecars, amounts))
-    return {
-        resource: max(running.get(resource, 0), starting.get(resource, 0)) for resource in {**running, **starting}
-    }
+    return {resource: max(running.get(resource, 0), starting.get(resource, 0)) for resource in {**running, **starting}}
 
 
 def _added(total: Mapping[str, int], amounts: Mapping[str, Amount]) -> Iterator[tuple[str, int]]:

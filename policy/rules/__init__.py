@@ -4,12 +4,24 @@ from __future__ import annotations
 
 from policy.rules.configuration import exception_stale, schema_valid
 from policy.rules.kustomize import file_listed, key_unique
-from policy.rules.probes import readiness_probe_set
+from policy.rules.probes import (
+    liveness_probe_set,
+    probe_port_declared,
+    probe_timing_sound,
+    probes_differ,
+    readiness_probe_set,
+    startup_probe_set,
+)
 from policy.rules.rule import Rule
 
 RULES: tuple[Rule, ...] = (
     # probes
+    liveness_probe_set.RULE,
+    probe_port_declared.RULE,
+    probe_timing_sound.RULE,
+    probes_differ.RULE,
     readiness_probe_set.RULE,
+    startup_probe_set.RULE,
     # configuration
     exception_stale.RULE,
     schema_valid.RULE,

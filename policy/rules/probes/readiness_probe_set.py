@@ -37,10 +37,12 @@ from policy.rules.rule import Context, Rule
 
 def check(workload: Workload, context: Context) -> Iterator[Finding]:
     for container in workload.long_running:
-        if container.spec.readiness_probe is None:
+        probe = container.spec.readiness_probe
+        if probe is None or probe.action is None:
+            wrong = "has no readiness probe" if probe is None else "has a readiness probe that asks nothing"
             yield Finding(
                 at=container.field("readinessProbe"),
-                message=f"{container} has no readiness probe",
+                message=f"{container} {wrong}",
                 fix="add a readinessProbe that asks what it needs to serve a request",
             )
 
