@@ -56,12 +56,18 @@ def paths(field: str) -> Iterator[FieldPath]:
 
 
 CASES = [
-    pytest.param(row, path, value, id=f"{row.level.value}: {'.'.join(map(str, path))}={value!r}")
+    (row, path, value)
     for row in ROWS
     for field in row.fields
     for path in paths(field)
     for value in (*row.allowed, *row.forbidden)
 ]
+BASELINE_CASES = [case for case in CASES if case[0].level is Level.BASELINE]
+
+
+def named(case: tuple[Row, FieldPath, Any]) -> str:
+    row, path, value = case
+    return f"{row.level.value}: {'.'.join(map(str, path))}={value!r}"
 
 
 def pod(**spec: Any) -> dict[str, Any]:
@@ -114,7 +120,7 @@ def refused(document: dict[str, Any], level: Level) -> dict[tuple[str, FieldPath
     return {key: sorted(minors) for key, minors in by_field.items() if minors}
 
 
-@pytest.mark.parametrize(("row", "path", "value"), CASES)
+@pytest.mark.parametrize(("row", "path", "value"), CASES, ids=map(named, CASES))
 def test_a_field_is_refused_in_exactly_the_versions_that_the_table_says(row: Row, path: FieldPath, value: Any) -> None:
     for spec, exempt_from in (
         ({}, NEWEST + 1),
@@ -129,7 +135,7 @@ def test_a_field_is_refused_in_exactly_the_versions_that_the_table_says(row: Row
         assert refused(document, row.level) == ({(row.control, path): minors} if minors else {})
 
 
-@pytest.mark.parametrize(("row", "path", "value"), [case for case in CASES if case.values[0].level is Level.BASELINE])
+@pytest.mark.parametrize(("row", "path", "value"), BASELINE_CASES, ids=map(named, BASELINE_CASES))
 def test_what_baseline_refuses_restricted_refuses_too(row: Row, path: FieldPath, value: Any) -> None:
     document = pod()
     put(document, path, value)
@@ -139,12 +145,12 @@ def test_what_baseline_refuses_restricted_refuses_too(row: Row, path: FieldPath,
     assert minors.issuperset(row.refused_in(value, exempt_from=NEWEST + 1))
 
 
-@pytest.mark.parametrize(("row", "path", "value"), CASES)
-def test_the_privileged_level_refuses_nothing(row: Row, path: FieldPath, value: Any) -> None:
-    document = pod()
-    put(document, path, value)
+def test_the_privileged_level_refuses_nothing() -> None:
+    for _, path, value in CASES:
+        document = pod()
+        put(document, path, value)
 
-    assert found(document, Level.PRIVILEGED) == []
+        assert found(document, Level.PRIVILEGED) == []
 
 
 def test_the_pod_may_leave_to_its_containers_what_all_of_them_set() -> None:

@@ -1,4 +1,4 @@
-"""A security setting takes effect from the container, or from the pod; and what is missing has one place to be added."""
+"""A security setting takes effect from the container, or from its pod; what is missing has one place to be added."""
 
 from __future__ import annotations
 
