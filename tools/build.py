@@ -3,7 +3,7 @@
 What is pinned stands in tools/<name>/go.mod and go.sum, and nowhere else. A tool is taken, in this order, from the
 user's cache, from PATH if it is exactly the pinned version, or it is built with the Go that tools/python/go.txt pins
 (fetched into the cache, and only then). Three names are not programs: `crds` are Argo CD's own
-CustomResourceDefinitions, of the pinned version (.tools/crds/argo-cd), `schemas` are those of Kubernetes
+CustomResourceDefinitions, of the pinned version, and which tools it bundles (.tools/crds/argo-cd), `schemas` are those of Kubernetes
 (.tools/schemas, to stand on PYTHONPATH).
 """
 
@@ -91,7 +91,7 @@ class _Wanted:
             key = self._pin.key(go.version)
             self._place = root / ".tools" / "bin" / name
             if name == CRDS:
-                self._place, key = root / ".tools" / CRDS / "argo-cd", f"{CRDS}-{key}"
+                self._place, key = root / ".tools" / CRDS / "argo-cd", f"{CRDS}-and-tools-{key}"
         self._kept = cache_folder() / "tools" / key
 
     def is_present(self) -> bool:

@@ -47,15 +47,19 @@ class Toolchain:
             raise ToolError(f"the {pin.name} that was built says it is {said}, want {pin.version}")
 
     def copy_definitions(self, pin: Pin, output: Path) -> None:
-        """Copy manifests/crds/*-crd.yaml of the pinned module, verified by go.sum, into the new folder ``output``."""
+        """Copy files of the pinned module, verified by go.sum, into the new folder ``output``.
+
+        They are manifests/crds/*-crd.yaml, and hack/tool-versions.sh: only there it stands which kustomize it bundles.
+        """
         what = f"fetching the resource definitions of {pin.name} {pin.version}"
         answer = self._run_go(["mod", "download", "-json", f"{pin.module}@v{pin.version}"], pin.folder, what)
-        files = sorted((Path(json.loads(answer)["Dir"]) / "manifests" / "crds").glob("*-crd.yaml"))
-        if not files:
-            raise ToolError(f"{pin.module} {pin.version} holds no manifests/crds/*-crd.yaml")
         output.mkdir()
-        for file in files:
-            (output / file.name).write_bytes(file.read_bytes())
+        for pattern in ("manifests/crds/*-crd.yaml", "hack/tool-versions.sh"):
+            files = sorted(Path(json.loads(answer)["Dir"]).glob(pattern))
+            if not files:
+                raise ToolError(f"{pin.module} {pin.version} holds no {pattern}")
+            for file in files:
+                (output / file.name).write_bytes(file.read_bytes())
 
     def _run_go(self, command: Sequence[str], folder: Path, what: str) -> str:
         if self._go is None:
