@@ -2,8 +2,8 @@
 
 What is pinned stands in tools/<name>/go.mod and go.sum, and nowhere else. A tool is taken, in this order, from the
 user's cache, from PATH if it is exactly the pinned version, or it is built with the Go that tools/python/go.txt pins
-(fetched into the cache, and only then). Three names are not programs: `crds` are Argo CD's own
-CustomResourceDefinitions, of the pinned version, and which tools it bundles (.tools/crds/argo-cd), `schemas` are those of Kubernetes
+(fetched into the cache, and only then). Two names are not programs: `crds` are the CustomResourceDefinitions of the
+pinned Argo CD, and the list of the tools it bundles (.tools/crds/argo-cd), `schemas` are those of Kubernetes
 (.tools/schemas, to stand on PYTHONPATH).
 """
 
