@@ -41,11 +41,7 @@ class Files:
 
     def name(self, path: str) -> str:
         """The path as places show it: relative to the repository's root."""
-        return (
-            path[len(self.prefix) :].replace(os.sep, "/")
-            if path.startswith(self.prefix)
-            else path
-        )
+        return path[len(self.prefix) :].replace(os.sep, "/") if path.startswith(self.prefix) else path
 
     def data(self, path: str) -> bytes:
         """The bytes of a file; raises ``SourceError`` if it cannot be read or is too large."""
@@ -55,9 +51,7 @@ class Files:
                 with open(path, "rb") as stream:
                     known = stream.read(MAX_BYTES + 1)
             except OSError as error:
-                raise SourceError(
-                    f"cannot be read: {error.strerror}", file=self.name(path)
-                ) from None
+                raise SourceError(f"cannot be read: {error.strerror}", file=self.name(path)) from None
             if len(known) > MAX_BYTES:
                 raise SourceError(
                     f"is larger than {MAX_BYTES // 1024 // 1024} MiB",
@@ -73,9 +67,7 @@ class Files:
             known = self.cache.texts[path] = decode(self.data(path), self.name(path))
         return known
 
-    def yaml(
-        self, path: str, kustomization: str, entry: str, *, yaml_1_1: bool = False
-    ) -> SourceFile:
+    def yaml(self, path: str, kustomization: str, entry: str, *, yaml_1_1: bool = False) -> SourceFile:
         """A YAML file, its marks in the name of the kustomization entry that lists it."""
         key = path, kustomization, entry + ("/1.1" if yaml_1_1 else "")
         known = self.cache.files.get(key)
@@ -108,14 +100,10 @@ class Files:
                 stated,
             )
         if path != self.root and not path.startswith(self.prefix):
-            raise kustomization.error(
-                f"{entry} {written!r} is outside of {self.root}", stated
-            )
+            raise kustomization.error(f"{entry} {written!r} is outside of {self.root}", stated)
         return path
 
-    def find_file(
-        self, kustomization: Kustomization, entry: str, stated: Node | None
-    ) -> str:
+    def find_file(self, kustomization: Kustomization, entry: str, stated: Node | None) -> str:
         """``find`` for what must be a file."""
         if not isinstance(stated, Scalar) or not stated.text:
             raise kustomization.error(f"{entry} must be the path of a file", stated)

@@ -24,13 +24,13 @@ from policy.kustomize.scalars import BOOL, STR
 FILE_NAMES = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 COMPONENT = "Component"
 
-FIELDS = (
-    "apiVersion kind metadata openapi namePrefix nameSuffix namespace commonLabels labels commonAnnotations "
-    "patchesStrategicMerge patchesJson6902 patches images imageTags replacements replicas vars sortOptions resources "
-    "components crds bases configMapGenerator secretGenerator helmGlobals helmCharts helmChartInflationGenerator "
-    "generatorOptions configurations generators transformers validators buildMetadata"
-).split()
-_FIELD_OF = {name.lower(): name for name in FIELDS}
+_FIELDS = """
+    apiVersion kind metadata openapi namePrefix nameSuffix namespace commonLabels labels commonAnnotations
+    patchesStrategicMerge patchesJson6902 patches images imageTags replacements replicas vars sortOptions resources
+    components crds bases configMapGenerator secretGenerator helmGlobals helmCharts helmChartInflationGenerator
+    generatorOptions configurations generators transformers validators buildMetadata
+"""
+_FIELD_OF = {name.lower(): name for name in _FIELDS.split()}
 """Kustomize decodes JSON field names without regard to case."""
 
 
@@ -122,9 +122,7 @@ class Kustomization:
         return at(node.mark, self.source(entry))
 
     def error(self, message: str, node: Node | None = None) -> SourceError:
-        return SourceError(
-            message, file=self.file.name, line=(node or self.root).mark.line
-        )
+        return SourceError(message, file=self.file.name, line=(node or self.root).mark.line)
 
     def text(self, name: str) -> Scalar | None:
         """A field that holds text, e.g. ``namespace``; None if it is absent, null or empty."""
@@ -164,9 +162,7 @@ class Kustomization:
         return text_map(self.root.fields.get(name), self, name)
 
 
-def text_map(
-    node: Node | None, kustomization: Kustomization, what: str
-) -> dict[str, Scalar]:
+def text_map(node: Node | None, kustomization: Kustomization, what: str) -> dict[str, Scalar]:
     """The scalars of a mapping of names to texts; empty if there is none."""
     if missing(node):
         return {}
@@ -201,10 +197,7 @@ def canonical(root: Map, file: SourceFile) -> Map:
                 line=node.mark.line,
             )
         fields[name] = node
-    if not any(
-        name not in ("apiVersion", "kind") and not missing(node)
-        for name, node in fields.items()
-    ):
+    if not any(name not in ("apiVersion", "kind") and not missing(node) for name, node in fields.items()):
         raise SourceError(
             "is empty: a kustomization must name resources or other fields",
             file=file.name,

@@ -46,9 +46,7 @@ class Mark:
 
     __slots__ = ("column", "end_column", "line", "source")
 
-    def __init__(
-        self, source: Source, line: int, column: int, end_column: int | None
-    ) -> None:
+    def __init__(self, source: Source, line: int, column: int, end_column: int | None) -> None:
         self.source = source
         self.line = line
         self.column = column
@@ -68,7 +66,7 @@ def at(mark: Mark, source: Source) -> Mark:
 
 
 class Scalar:
-    """A scalar, never changed after it is built: trees share them. ``mark`` spans the value (its key if it is empty)."""
+    """A scalar, never changed once built, so trees share it. ``mark`` spans the value, or its key if it is empty."""
 
     __slots__ = ("mark", "tag", "text")
 
@@ -143,6 +141,11 @@ def is_null(node: Node | None) -> bool:
     return type(node) is Scalar and node.tag == NULL
 
 
+def present(node: Node | None) -> Node | None:
+    """The node if it is there and is not null."""
+    return None if node is None or (type(node) is Scalar and node.tag == NULL) else node
+
+
 def missing(node: Node | None) -> bool:
     """Whether a node is absent or null."""
     return node is None or (type(node) is Scalar and node.tag == NULL)
@@ -200,9 +203,7 @@ class Parsed:
     @property
     def roots(self) -> Iterator[Node]:
         """The documents that hold anything."""
-        return (
-            document.root for document in self.documents if document.root is not None
-        )
+        return (document.root for document in self.documents if document.root is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,15 +226,11 @@ def decode(data: bytes, file: str) -> str:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise SourceError(
-            f"is not UTF-8: byte 0x{data[error.start]:02x}", file=file, line=line
-        ) from None
+        raise SourceError(f"is not UTF-8: byte 0x{data[error.start]:02x}", file=file, line=line) from None
     return text.replace("\r\n", "\n")
 
 
-def parse(
-    text: str, source: Source, *, yaml_1_1: bool = False, shift: Shift | None = None
-) -> Parsed:
+def parse(text: str, source: Source, *, yaml_1_1: bool = False, shift: Shift | None = None) -> Parsed:
     """Parse a YAML (or JSON) stream into marked documents.
 
     Raises ``SourceError`` with the line for malformed YAML, and for text that nests deeper than ``MAX_DEPTH`` or
@@ -264,13 +261,11 @@ class _Builder:
             while type(event) is not yaml.StreamEndEvent:
                 if type(event) is yaml.DocumentStartEvent:
                     self.anchors.clear()
-                    line = event.start_mark.line + self.line
+                    line = self.mark(event).line
                     event = get()
                     root = self.node(event, None, 0)
                     empty = type(root) is Scalar and root.tag == NULL
-                    self.parsed.documents.append(
-                        Document(None if empty else root, line)
-                    )
+                    self.parsed.documents.append(Document(None if empty else root, line))
                 event = get()
         except yaml.YAMLError as error:
             raise self.malformed(error) from None
@@ -281,24 +276,20 @@ class _Builder:
     def malformed(self, error: yaml.YAMLError, text: str = "") -> SourceError:
         mark = getattr(error, "problem_mark", None)
         position = getattr(error, "position", None)
-        problem = (
-            getattr(error, "problem", None)
-            or getattr(error, "reason", None)
-            or str(error)
-        )
-        line = self.line if mark is None else mark.line + self.line
-        if mark is None and isinstance(position, int):
+        problem = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error)
+        line = self.line
+        if mark is not None:
+            line += mark.line
+        elif isinstance(position, int):
             line += text.count("\n", 0, position)
         if self.fixed is not None:
             line = self.fixed.line
-        return SourceError(
-            f"malformed YAML: {problem}", file=self.source.file, line=line
-        )
+        return SourceError(f"malformed YAML: {problem}", file=self.source.file, line=line)
 
-    def refuse(self, message: str, event: yaml.Event) -> SourceError:
+    def refuse(self, message: str, event: Any) -> SourceError:
         return SourceError(message, file=self.source.file, line=self.mark(event).line)
 
-    def mark(self, event: yaml.Event) -> Mark:
+    def mark(self, event: Any) -> Mark:
         if self.fixed is not None:
             return self.fixed
         start, end = event.start_mark, event.end_mark
@@ -314,9 +305,7 @@ class _Builder:
         self.nodes += 1
         if self.nodes > MAX_NODES or depth > MAX_DEPTH:
             bound = (
-                f"expands to more than {MAX_NODES} nodes"
-                if depth <= MAX_DEPTH
-                else f"nests deeper than {MAX_DEPTH}"
+                f"expands to more than {MAX_NODES} nodes" if depth <= MAX_DEPTH else f"nests deeper than {MAX_DEPTH}"
             )
             raise self.refuse(bound, event)
         kind = type(event)
@@ -327,9 +316,7 @@ class _Builder:
         else:
             before = self.nodes
             node = (
-                self.mapping(event, key, depth)
-                if kind is yaml.MappingStartEvent
-                else self.sequence(event, key, depth)
+                self.mapping(event, key, depth) if kind is yaml.MappingStartEvent else self.sequence(event, key, depth)
             )
             if event.anchor is not None:
                 self.anchors[event.anchor] = node, self.nodes - before + 1
@@ -353,9 +340,7 @@ class _Builder:
     def alias(self, event: Any) -> Node:
         known = self.anchors.get(event.anchor)
         if known is None:
-            raise self.refuse(
-                f"alias *{event.anchor} refers to no anchor that ends above it", event
-            )
+            raise self.refuse(f"alias *{event.anchor} refers to no anchor that ends above it", event)
         node, size = known
         self.nodes += size
         if self.nodes > MAX_NODES:
@@ -391,9 +376,7 @@ class _Builder:
             if merging:
                 merges.append(value)
             elif name in fields:
-                self.parsed.duplicate_keys.append(
-                    DuplicateKey(mark.place, marks[name].place, name)
-                )
+                self.parsed.duplicate_keys.append(DuplicateKey(mark.place, marks[name].place, name))
             else:
                 fields[name] = value
                 marks[name] = mark
@@ -412,9 +395,7 @@ class _Builder:
         """A ``<<`` key: its fields count where the mapping has none of its own; the first of several wins."""
         for each in value.items if isinstance(value, List) else [value]:
             if not isinstance(each, Map):
-                raise self.refuse(
-                    "a merge key (<<) needs a mapping or a list of mappings", event
-                )
+                raise self.refuse("a merge key (<<) needs a mapping or a list of mappings", event)
             for name, node in each.fields.items():
                 self.nodes += 1
                 target.fields.setdefault(name, node)
@@ -429,11 +410,7 @@ def block_shift(scalar: Scalar, text: str) -> Shift:
     first = lines[scalar.mark.line - 1][scalar.mark.column - 1 :]
     if first.startswith("|"):
         for offset, content in enumerate(scalar.text.split("\n")):
-            raw = (
-                lines[scalar.mark.line + offset]
-                if scalar.mark.line + offset < len(lines)
-                else ""
-            )
+            raw = lines[scalar.mark.line + offset] if scalar.mark.line + offset < len(lines) else ""
             if content.strip():
                 return Shift(scalar.mark.line, len(raw) - len(content.rstrip("\r")))
         return Shift(scalar.mark.line)

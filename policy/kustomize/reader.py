@@ -29,6 +29,7 @@ from policy.kustomize.marks import (
     block_shift,
     missing,
     parse,
+    present,
 )
 from policy.kustomize.scalars import STR
 
@@ -70,9 +71,7 @@ def read_kustomization(folder: str, files: Files) -> Kustomization:
         )
     root = roots[0]
     if len(file.parsed.documents) != 1 or not isinstance(root, Map):
-        raise SourceError(
-            "a kustomization must be one mapping", file=file.name, line=root.mark.line
-        )
+        raise SourceError("a kustomization must be one mapping", file=file.name, line=root.mark.line)
     kustomization = Kustomization(Path(folder), file, canonical(root, file))
     _Reader(kustomization, files).read()
     return kustomization
@@ -86,37 +85,24 @@ class _Reader:
     def read(self) -> None:
         it = self.it
         for field in ("resources", "bases"):
-            it.resources.extend(
-                self.resource(entry, stated) for entry, stated in it.texts(field)
-            )
-        it.components.extend(
-            self.resource(entry, stated) for entry, stated in it.texts("components")
-        )
+            it.resources.extend(self.resource(entry, stated) for entry, stated in it.texts(field))
+        it.components.extend(self.resource(entry, stated) for entry, stated in it.texts("components"))
         for entry, node in it.entries("patchesStrategicMerge"):
             it.patches.append(self.strategic_merge(entry, node))
         for field in ("patches", "patchesJson6902"):
-            it.patches.extend(
-                self.patch(entry, fields) for entry, fields in it.maps(field)
-            )
+            it.patches.extend(self.patch(entry, fields) for entry, fields in it.maps(field))
         for kind in ("ConfigMap", "Secret"):
             field = kind[0].lower() + kind[1:] + "Generator"
-            it.generators.extend(
-                self.generator(entry, kind, fields) for entry, fields in it.maps(field)
-            )
+            it.generators.extend(self.generator(entry, kind, fields) for entry, fields in it.maps(field))
         for entry, fields in it.maps("replacements"):
-            it.replacements.extend(
-                (entry, each) for each in self.replacement(entry, fields)
-            )
+            it.replacements.extend((entry, each) for each in self.replacement(entry, fields))
         for field, what in _NOT_UNDERSTOOD.items():
-            node = it.root.fields.get(field)
-            if not missing(node):
-                assert node is not None
+            node = present(it.root.fields.get(field))
+            if node is not None:
                 it.not_understood.append((node.mark.place, what))
                 self.list_plugin_files(field, node)
 
-    def yaml_file(
-        self, entry: str, stated: Node | None, *, yaml_1_1: bool = False
-    ) -> SourceFile:
+    def yaml_file(self, entry: str, stated: Node | None, *, yaml_1_1: bool = False) -> SourceFile:
         path = self.files.find_file(self.it, entry, stated)
         file = self.files.yaml(path, self.it.file.name, entry, yaml_1_1=yaml_1_1)
         self.it.files.append(file)
@@ -190,9 +176,7 @@ class _Reader:
                     line=patch.place.line,
                 )
         else:
-            patch.documents = tuple(
-                check_objects(roots, name, named=patch.target is None)
-            )
+            patch.documents = tuple(check_objects(roots, name, named=patch.target is None))
 
     @staticmethod
     def is_list(parsed: Parsed) -> bool:
@@ -208,11 +192,7 @@ class _Reader:
 
     def operations(self, root: List, name: str) -> Iterator[Map]:
         for item in root.items:
-            if (
-                not isinstance(item, Map)
-                or not item.text("op")
-                or "path" not in item.fields
-            ):
+            if not isinstance(item, Map) or not item.text("op") or "path" not in item.fields:
                 raise SourceError(
                     "a JSON patch operation needs an op and a path",
                     file=name,
@@ -247,24 +227,19 @@ class _Reader:
         for stated in self.sources(entry, fields, ("literals",)):
             key, equals, value = stated.text.partition("=")
             if not key or not equals:
-                raise self.it.error(
-                    f"{entry}: literal {stated.text!r} must read key=value", stated
-                )
+                raise self.it.error(f"{entry}: literal {stated.text!r} must read key=value", stated)
             if len(value) >= 2 and value[0] == value[-1] and value[0] in "'\"":
                 value = value[1:-1]
             pairs.append(Pair(key, value.encode(), self.it.mark(stated, entry)))
-        for stated in self.sources(entry, fields, ("files",)):
-            pairs.append(self.file_pair(entry, stated))
+        pairs.extend(self.file_pair(entry, stated) for stated in self.sources(entry, fields, ("files",)))
         return Generator(entry, kind, fields, tuple(pairs))
 
-    def sources(
-        self, entry: str, fields: Map, names: Iterable[str]
-    ) -> Iterator[Scalar]:
+    def sources(self, entry: str, fields: Map, names: Iterable[str]) -> Iterator[Scalar]:
         for name in names:
-            node = fields.fields.get(name)
-            if missing(node):
+            node = present(fields.fields.get(name))
+            if node is None:
                 continue
-            for item in node.items if isinstance(node, List) else [node]:
+            for item in node.items if isinstance(node, List) else (node,):
                 if not isinstance(item, Scalar) or item.tag != STR:
                     raise self.it.error(f"{entry}: {name} must be texts", item)
                 yield item
@@ -279,24 +254,18 @@ class _Reader:
         if not equals:
             written, key = key, key.rstrip("/").rsplit("/", 1)[-1]
         if not key or not written or "=" in written:
-            raise self.it.error(
-                f"{entry}: file {stated.text!r} must read path or key=path", stated
-            )
+            raise self.it.error(f"{entry}: file {stated.text!r} must read path or key=path", stated)
         path = self.files.find_file(self.it, entry, Scalar(written, STR, stated.mark))
         data, source = self.data(entry, path)
         return Pair(key, data, Mark(source, 1, 1, None))
 
     def env_file(self, entry: str, path: str) -> Iterator[Pair]:
         data, source = self.data(entry, path)
-        for number, line in enumerate(
-            data.removeprefix(b"\xef\xbb\xbf").split(b"\n"), 1
-        ):
+        for number, line in enumerate(data.removeprefix(b"\xef\xbb\xbf").split(b"\n"), 1):
             line = line.removesuffix(b"\r").lstrip()
             if line and not line.startswith(b"#"):
                 key, _, value = line.partition(b"=")
-                yield Pair(
-                    key.decode("utf-8", "replace"), value, Mark(source, number, 1, None)
-                )
+                yield Pair(key.decode("utf-8", "replace"), value, Mark(source, number, 1, None))
 
     def list_plugin_files(self, field: str, node: Node) -> None:
         """Note the files that a part of unknown effect names, so that they count as listed."""
@@ -310,9 +279,7 @@ class _Reader:
                 ]
                 more = item.fields.get("additionalValuesFiles")
                 if isinstance(more, List):
-                    stated.extend(
-                        each for each in more.items if isinstance(each, Scalar)
-                    )
+                    stated.extend(each for each in more.items if isinstance(each, Scalar))
             for each in stated:
                 if "\n" not in each.text:
                     path = self.files.find(self.it, field, each)
@@ -325,20 +292,12 @@ def check_objects(roots: Iterable[Node], name: str, *, named: bool = True) -> li
     result = []
     for root in roots:
         if not isinstance(root, Map):
-            raise SourceError(
-                "an object must be a mapping", file=name, line=root.mark.line
-            )
+            raise SourceError("an object must be a mapping", file=name, line=root.mark.line)
         kind = root.text("kind")
         metadata = root.fields.get("metadata")
         if not kind and named:
             raise SourceError("an object has no kind", file=name, line=root.mark.line)
-        if (
-            named
-            and not kind.endswith("List")
-            and not (isinstance(metadata, Map) and metadata.text("name"))
-        ):
-            raise SourceError(
-                f"{kind} has no metadata.name", file=name, line=root.mark.line
-            )
+        if named and not kind.endswith("List") and not (isinstance(metadata, Map) and metadata.text("name")):
+            raise SourceError(f"{kind} has no metadata.name", file=name, line=root.mark.line)
         result.append(root)
     return result

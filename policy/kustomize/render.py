@@ -48,13 +48,9 @@ def render(
             timeout=timeout,
         )
     except subprocess.TimeoutExpired:
-        raise RenderError(
-            f"kustomize did not finish within {timeout:g} s", file=folder
-        ) from None
+        raise RenderError(f"kustomize did not finish within {timeout:g} s", file=folder) from None
     except OSError as error:
-        raise RenderError(
-            f"kustomize cannot be run: {error.strerror}", file=kustomize
-        ) from None
+        raise RenderError(f"kustomize cannot be run: {error.strerror}", file=kustomize) from None
     if done.returncode != 0:
         raise explain(done.stderr.decode("utf-8", "replace"), folder)
     return done.stdout.decode("utf-8")
@@ -74,16 +70,12 @@ def render_all(
 
     def attempt(folder: Path) -> str | RenderError:
         try:
-            return render(
-                kustomize, folder, restrict_files=restrict_files, timeout=timeout
-            )
+            return render(kustomize, folder, restrict_files=restrict_files, timeout=timeout)
         except RenderError as error:
             return error
 
     unique = list(dict.fromkeys(folders))
-    with ThreadPoolExecutor(
-        max_workers=min(len(unique), 2 * (os.cpu_count() or 1)) or 1
-    ) as pool:
+    with ThreadPoolExecutor(max_workers=min(len(unique), 2 * (os.cpu_count() or 1)) or 1) as pool:
         return dict(zip(unique, pool.map(attempt, unique), strict=True))
 
 
@@ -93,9 +85,7 @@ _WRAPPERS = re.compile(
     r"merging resources from '[^']*': |couldn't make target for path '[^']*': |loader\.New \"?|"
     r"must build at directory: )+"
 )
-_RECURSED = re.compile(
-    r"(?:recursed \w+ (?:of|from)|couldn't make target for) path '([^']+)': "
-)
+_RECURSED = re.compile(r"(?:recursed \w+ (?:of|from)|couldn't make target for) path '([^']+)': ")
 _FOLLOWING = re.compile(r"': (?:must build at directory: .*|recursed .*)$", re.DOTALL)
 
 
@@ -116,11 +106,7 @@ def explain(stderr: str, folder: Path) -> RenderError:
                 file=file,
                 line=int(line) if line and line.isdecimal() else None,
             )
-    cause = (
-        text.rsplit("': ", 1)[-1]
-        if nested
-        else _FOLLOWING.sub("", _WRAPPERS.sub("", text))
-    )
+    cause = text.rsplit("': ", 1)[-1] if nested else _FOLLOWING.sub("", _WRAPPERS.sub("", text))
     return RenderError(f"kustomize: {' '.join(cause.split())}", file=where)
 
 
@@ -132,7 +118,7 @@ _KNOWN = [
             "a cycle of kustomizations: {from} leads back to {to}",
         ),
         (
-            r"accumulating resources from '(?P<file>[^']+)': MalformedYAMLError: yaml: line (?P<line>\d+): (?P<what>.+?) in File",
+            r"from '(?P<file>[^']+)': MalformedYAMLError: yaml: line (?P<line>\d+): (?P<what>.+?) in File",
             "malformed YAML: {what}",
         ),
         (

@@ -40,7 +40,7 @@ class SourceTree:
 
     @property
     def duplicate_keys(self) -> list[tuple[Place, Place, str]]:
-        """Keys that a mapping holds more than once: where again, where first, which. Each once, however often listed."""
+        """Keys that a mapping holds more than once: where again, where first, which."""
         found = {
             (each.place, each.first, each.key): None
             for file in self.files.values()
@@ -52,11 +52,7 @@ class SourceTree:
     @property
     def not_understood(self) -> list[tuple[Place, str]]:
         """Entries whose effect on the objects cannot be foreseen here, and what they are."""
-        return [
-            each
-            for kustomization in self.kustomizations.values()
-            for each in kustomization.not_understood
-        ]
+        return [each for kustomization in self.kustomizations.values() for each in kustomization.not_understood]
 
     def child(self, resource: Resource) -> Kustomization:
         """The kustomization of a resource entry that names a folder."""
@@ -89,9 +85,7 @@ def load_sources(
     return tree
 
 
-def _walk(
-    tree: SourceTree, kustomization: Kustomization, chain: tuple[str, ...], files: Files
-) -> None:
+def _walk(tree: SourceTree, kustomization: Kustomization, chain: tuple[str, ...], files: Files) -> None:
     """Add a kustomization and all below it to the tree; ``chain`` is the folders that led here, this one last."""
     tree.kustomizations.setdefault(kustomization.folder, kustomization)
     for file in (kustomization.file, *kustomization.files):
@@ -109,26 +103,16 @@ def _walk(
                 )
         child = _kustomization(folder, files, (kustomization, resource))
         if child.is_component != resource.entry.startswith("components"):
-            message = (
-                "is a Component, which belongs into components"
-                if child.is_component
-                else "is not a Component"
-            )
-            raise kustomization.error(
-                f"{resource.entry} {resource.stated.text!r} {message}", resource.stated
-            )
+            message = "is a Component, which belongs into components" if child.is_component else "is not a Component"
+            raise kustomization.error(f"{resource.entry} {resource.stated.text!r} {message}", resource.stated)
         _walk(tree, child, (*chain, folder), files)
 
 
-def _kustomization(
-    folder: str, files: Files, named_by: tuple[Kustomization, Resource] | None
-) -> Kustomization:
+def _kustomization(folder: str, files: Files, named_by: tuple[Kustomization, Resource] | None) -> Kustomization:
     known = files.cache.kustomizations.get(folder)
     if known is None:
         try:
-            known = files.cache.kustomizations[folder] = read_kustomization(
-                folder, files
-            )
+            known = files.cache.kustomizations[folder] = read_kustomization(folder, files)
         except SourceError as error:
             if named_by is None or error.file != files.name(folder):
                 raise

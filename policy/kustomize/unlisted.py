@@ -20,9 +20,7 @@ def unlisted_files(tree: SourceTree) -> Iterator[tuple[Place, str]]:
         name = kustomization.file.name
         for file in _manifests_below(folder):
             if os.path.realpath(file) not in listed:
-                shown = os.path.join(
-                    os.path.dirname(name), os.path.relpath(file, folder)
-                )
+                shown = os.path.join(os.path.dirname(name), os.path.relpath(file, folder))
                 yield Place(shown, 1), name
 
 
@@ -32,14 +30,8 @@ def _manifests_below(folder: Path) -> Iterator[str]:
             name
             for name in folders
             if not name.startswith(".")
-            and not any(
-                os.path.exists(os.path.join(parent, name, file)) for file in FILE_NAMES
-            )
+            and not any(os.path.exists(os.path.join(parent, name, file)) for file in FILE_NAMES)
         )
         for name in sorted(names):
-            if (
-                name.endswith(_SUFFIXES)
-                and not name.startswith(".")
-                and name not in FILE_NAMES
-            ):
+            if name.endswith(_SUFFIXES) and not name.startswith(".") and name not in FILE_NAMES:
                 yield os.path.join(parent, name)
