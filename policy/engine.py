@@ -225,9 +225,11 @@ def _stale(exceptions: Exceptions, rules: Sequence[Rule]) -> Iterator[LocatedFin
     if rule not in rules:
         return
     for entry in exceptions.unused():
-        finding = exception_stale.unneeded(entry)
         place = Place(entry.file, entry.line)
-        yield LocatedFinding(rule.id, rule.severity, (), None, (), finding.message, finding.fix, place)
+        for finding in exception_stale.check(
+            exception_stale.Unneeded(place, entry.accepted.rule, entry.accepted.object), None
+        ):
+            yield LocatedFinding(rule.id, rule.severity, (), None, (), finding.message, finding.fix, place)
 
 
 def _merged(findings: Sequence[LocatedFinding]) -> Iterator[LocatedFinding]:

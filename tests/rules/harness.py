@@ -1,7 +1,8 @@
-"""Reads a rule's case file and runs the rule on a case, as the engine would."""
+"""Reads a rule's case file and runs the rule on a case: on manifests alone, or the whole check on a folder of files."""
 
 from __future__ import annotations
 
+import datetime
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,23 +10,35 @@ from typing import Any
 import msgspec
 import yaml
 
+from policy.engine import check
 from policy.findings import Field, Finding
 from policy.manifests.decode import resources_of
 from policy.manifests.index import Index
 from policy.manifests.load import load_documents
+from policy.rules import RULES
 from policy.rules.rule import Context, Rule
 from policy.rules.subjects import subjects
+from policy.settings import Settings, load_settings
+from policy.targets import targets
+
+TODAY = datetime.date(2026, 1, 15)
+"""The day on which the cases of exceptions are judged."""
 
 CASES = Path(__file__).parent / "cases"
 
 
 @dataclass(frozen=True)
 class Case:
-    """One named case: manifests in, whole findings (and reasons of skips) out."""
+    """One named case: manifests (or files, by path) in, whole findings (and reasons of skips) out.
+
+    With ``files`` the whole check runs on their folder, with the real tools, and a finding names its place.
+    """
 
     name: str
-    manifests: str
     findings: list[dict[str, str]]
+    manifests: str = ""
+    files: dict[str, str] = field(default_factory=dict)
+    targets: list[str] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
     options: dict[str, Any] = field(default_factory=dict)
     environment: str = ""
@@ -38,8 +51,33 @@ def cases_of(rule: Rule) -> list[Case]:
     return [msgspec.convert(case, Case) for case in yaml.safe_load(file.read_text(encoding="utf-8"))]
 
 
-def run_case(rule: Rule, case: Case) -> tuple[list[dict[str, str]], list[str]]:
-    """The findings (as in a case file, keys in its order) and the reasons of skips, in the rule's order."""
+def run_case(rule: Rule, case: Case, folder: Path) -> tuple[list[dict[str, str]], list[str]]:
+    """The findings as a case file states them and the reasons of skips; ``folder`` is empty and may be written to."""
+    return _run_on_files(rule, case, folder) if case.files else _run_on_manifests(rule, case)
+
+
+def _run_on_files(rule: Rule, case: Case, folder: Path) -> tuple[list[dict[str, str]], list[str]]:
+    (folder / ".git").mkdir()
+    for name, text in case.files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text, encoding="utf-8")
+    settings_file = folder / "policy.toml"
+    settings = load_settings(settings_file, RULES) if settings_file.exists() else Settings(folder, folder)
+    paths = [str(folder / target) for target in case.targets or (() if settings.environments else ["."])]
+    result = check(targets(paths, settings), settings, [rule], today=TODAY, is_whole_run=not paths)
+    assert not result.all_errors, [str(error) for error in result.all_errors]
+    findings = [
+        {
+            **({"object": str(finding.object)} if finding.object else {}),
+            "place": str(finding.place),
+            "message": finding.message,
+        }
+        for finding in result.findings
+    ]
+    return findings, [skip.reason for skip in result.skipped]
+
+
+def _run_on_manifests(rule: Rule, case: Case) -> tuple[list[dict[str, str]], list[str]]:
     documents = load_documents(case.manifests, case.name)
     index = Index(
         resource for number, (_, document) in enumerate(documents) for resource in resources_of(document, number)

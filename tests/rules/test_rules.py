@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pkgutil
 from importlib import import_module
+from pathlib import Path
 
 import pytest
 
@@ -17,8 +18,8 @@ ALL_CASES = [(rule, case) for rule in RULES for case in cases_of(rule)]
 
 
 @pytest.mark.parametrize(("rule", "case"), ALL_CASES, ids=[f"{rule.id}: {case.name}" for rule, case in ALL_CASES])
-def test_a_case_has_exactly_the_findings_it_names(rule: Rule, case: Case) -> None:
-    findings, skipped = run_case(rule, case)
+def test_a_case_has_exactly_the_findings_it_names(rule: Rule, case: Case, tmp_path: Path) -> None:
+    findings, skipped = run_case(rule, case, tmp_path)
 
     assert findings == case.findings
     assert skipped == case.skipped

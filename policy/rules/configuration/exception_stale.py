@@ -24,24 +24,27 @@ securityContext:
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from policy.findings import Finding, Place, Severity
 from policy.rules.rule import Context, Rule
-from policy.settings import PolicyException
 
 
-def unneeded(entry: PolicyException) -> Finding:
-    """The finding about an exception that no finding of the whole run needed."""
-    accepted = entry.accepted
-    return Finding(
-        at=Place(entry.file, entry.line),
-        message=f"no finding of {accepted.rule} about {accepted.object} needs this exception",
+@dataclass(frozen=True, slots=True)
+class Unneeded:
+    """An exception that no finding of the whole run needed, and where it stands."""
+
+    place: Place
+    rule: str
+    object: str
+
+
+def check(exception: Unneeded, context: Context | None) -> Iterator[Finding]:
+    yield Finding(
+        at=exception.place,
+        message=f"no finding of {exception.rule} about {exception.object} needs this exception",
         fix="delete the exception, or correct its rule, object, container or environments",
     )
 
 
-def check(entry: PolicyException, context: Context) -> Iterator[Finding]:
-    yield unneeded(entry)
-
-
-RULE = Rule(id="exception-stale", applies_to=PolicyException, severity=Severity.ERROR, check=check, exceptable=False)
+RULE = Rule(id="exception-stale", applies_to=Unneeded, severity=Severity.ERROR, check=check, exceptable=False)

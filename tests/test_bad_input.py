@@ -1,0 +1,246 @@
+"""Whatever cannot be checked ends with exit code 2 and one clear sentence with its file and line, never a traceback."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from policy.cli import main
+
+CONFIG = """\
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: settings
+  namespace: shop
+data:
+  level: info
+"""
+
+
+def write(folder: Path, files: dict[str, str | bytes]) -> None:
+    (folder / ".git").mkdir(exist_ok=True)
+    for name, content in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+
+
+def run(folder: Path, arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> str:
+    """Everything that the command says in that folder, after making sure that it could not run."""
+    monkeypatch.chdir(folder)
+    assert main(["check", *arguments]) == 2
+    captured = capsys.readouterr()
+    said = captured.out + captured.err
+    assert "Traceback" not in said
+    return said
+
+
+OVERLAY: dict[str, dict[str, str | bytes]] = {
+    "malformed YAML": {
+        "kustomization.yaml": "resources: [config.yaml]\n",
+        "config.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: [}\n",
+    },
+    "a kustomization that is no YAML": {"kustomization.yaml": "resources:\n  - a\n bad: [\n"},
+    "an alias bomb": {
+        "kustomization.yaml": "resources: [config.yaml]\n",
+        "config.yaml": "a: &a [x,x,x,x,x,x,x,x,x]\n"
+        + "".join(f"{b}: &{b} [{','.join([f'*{a}'] * 9)}]\n" for a, b in zip("abcdefgh", "bcdefghi", strict=True)),
+    },
+    "text that is not UTF-8": {
+        "kustomization.yaml": "resources: [config.yaml]\n",
+        "config.yaml": CONFIG.encode() + b"  name: caf\xe9\n",
+    },
+    "a missing resource": {"kustomization.yaml": "resources:\n  - config.yaml\n  - gone.yaml\n", "config.yaml": CONFIG},
+    "a cycle of bases": {
+        "kustomization.yaml": "resources:\n  - a\n",
+        "a/kustomization.yaml": "resources:\n  - ../b\n",
+        "b/kustomization.yaml": "resources:\n  - ../a\n",
+    },
+    "a patch that meets nothing": {
+        "kustomization.yaml": "resources: [config.yaml]\npatches:\n  - path: patch.yaml\n",
+        "config.yaml": CONFIG,
+        "patch.yaml": CONFIG.replace("settings", "misspelt"),
+    },
+    "an empty kustomization": {"kustomization.yaml": ""},
+    "a kustomization that renders nothing": {"kustomization.yaml": "namespace: shop\n"},
+    "a missing patch file": {
+        "kustomization.yaml": "resources: [config.yaml]\npatches:\n  - path: gone.yaml\n",
+        "config.yaml": CONFIG,
+    },
+    "a remote base": {"kustomization.yaml": "resources:\n  - https://github.com/example/repository//base?ref=v1\n"},
+    "a path out of the repository": {"kustomization.yaml": "resources:\n  - ../../../../etc\n"},
+}
+
+EXPECTED = {
+    "malformed YAML": "config.yaml:3:",
+    "a kustomization that is no YAML": "kustomization.yaml:3:",
+    "an alias bomb": "config.yaml:",
+    "text that is not UTF-8": "config.yaml:8:",
+    "a missing resource": "kustomization.yaml:3:",
+    "a cycle of bases": "kustomization.yaml:2:",
+    "a patch that meets nothing": "patch.yaml:",
+    "an empty kustomization": "kustomization.yaml",
+    "a kustomization that renders nothing": "kustomization.yaml",
+    "a missing patch file": "kustomization.yaml:3:",
+    "a remote base": "kustomization.yaml:2:",
+    "a path out of the repository": "kustomization.yaml:2:",
+}
+
+
+@pytest.mark.parametrize("case", OVERLAY)
+def test_an_overlay_that_cannot_be_read(
+    case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(tmp_path, OVERLAY[case])
+
+    said = run(tmp_path, ["."], monkeypatch, capsys)
+
+    told = [line for line in said.splitlines() if line.startswith("could not run")]
+    assert len(told) == 1, said
+    assert EXPECTED[case] in told[0]
+    assert len(told[0]) < 300
+
+
+def test_a_broken_overlay_does_not_hide_the_findings_of_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(
+        tmp_path,
+        {
+            "policy.toml": '[environments]\ngood = "good"\nbroken = "broken"\n',
+            "good/kustomization.yaml": "resources: [config.yaml]\n",
+            "good/config.yaml": CONFIG + "  level: debug\n",
+            "broken/kustomization.yaml": "resources: [gone.yaml]\n",
+        },
+    )
+
+    said = run(tmp_path, [], monkeypatch, capsys)
+
+    assert "broken/kustomization.yaml:1:" in said
+    assert "key-unique" in said
+    assert "good/config.yaml:8" in said
+
+
+SETTINGS = {
+    "an unknown rule": (
+        "[rules.readyness-probe-set]\nenabled = false\n",
+        "policy.toml:1: there is no rule readyness-probe-set; did you mean readiness-probe-set?",
+    ),
+    "an unknown table": ("[rule]\n", "policy.toml:1: unknown table rule; did you mean rules?"),
+    "no TOML": ("[rules\n", "policy.toml:1: not valid TOML"),
+    "a missing environment folder": (
+        '\n[environments]\nprod = "gone"\n',
+        "policy.toml:3: environment prod: there is no folder gone",
+    ),
+    "an exception without a reason": (
+        '[[exception]]\nrule = "readiness-probe-set"\nobject = "Deployment/web"\nowner = "shop"\nexpires = 2030-01-01\n',
+        "policy.toml:1: exception: ",
+    ),
+    "an exception with an empty reason": (
+        '[[exception]]\nrule = "readiness-probe-set"\nobject = "Deployment/web"\nreason = " "\nowner = "shop"\nexpires = 2030-01-01\n',
+        "policy.toml:1: exception: an exception needs a reason and an owner",
+    ),
+    "a setting that the rule does not have": ("[rules.key-unique]\nminimum = 3\n", "policy.toml:2: key-unique: "),
+    "a severity that does not exist": ('[rules.key-unique]\nseverity = "fatal"\n', "policy.toml:2: severity must be"),
+    "a version that is none": ('[kubernetes]\nnewest = "latest"\n', "policy.toml:2: newest = "),
+    "an exception from a rule that allows none": (
+        '[[exception]]\nrule = "exception-stale"\nobject = "x"\nreason = "y"\nowner = "z"\nexpires = 2030-01-01\n',
+        "policy.toml:1: exception: exception-stale allows no exception",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", SETTINGS)
+def test_settings_that_cannot_be_understood(
+    case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text, expected = SETTINGS[case]
+    write(tmp_path, {"policy.toml": text, "config.yaml": CONFIG})
+
+    said = run(tmp_path, ["config.yaml"], monkeypatch, capsys)
+
+    assert expected in said
+    assert len(said.splitlines()) == 1
+
+
+def test_settings_that_cannot_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(tmp_path, {"policy.toml": b"[rules]\n\xff", "config.yaml": CONFIG})
+
+    assert "policy.toml: is not UTF-8" in run(tmp_path, ["config.yaml"], monkeypatch, capsys)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["gone"], "there is no file, folder or environment gone; environments: good"),
+        (["good", "--only", "readyness"], "there is no rule readyness"),
+        (["--explain", "key-uniqe"], "there is no rule key-uniqe; did you mean key-unique?"),
+        (["empty"], "holds no kustomization and no manifest"),
+        (["--config", "gone.toml"], "gone.toml: cannot be read: No such file or directory"),
+    ],
+)
+def test_arguments_that_name_nothing(
+    arguments: list[str],
+    expected: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    write(
+        tmp_path,
+        {
+            "policy.toml": '[environments]\ngood = "good"\n',
+            "good/kustomization.yaml": "resources: [config.yaml]\n",
+            "good/config.yaml": CONFIG,
+        },
+    )
+    (tmp_path / "empty").mkdir()
+
+    assert expected in run(tmp_path, arguments, monkeypatch, capsys)
+
+
+def test_nothing_to_check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    write(tmp_path, {"policy.toml": ""})
+
+    assert "nothing to check: name a PATH" in run(tmp_path, [], monkeypatch, capsys)
+
+
+def test_a_missing_tool_and_a_wrong_version(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(tmp_path, {"kustomization.yaml": "resources: [config.yaml]\n", "config.yaml": CONFIG})
+    kustomize = os.environ["POLICY_KUSTOMIZE"]
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("POLICY_KUSTOMIZE")
+
+    assert "kustomize is not installed" in run(tmp_path, ["."], monkeypatch, capsys)
+
+    write(tmp_path, {"policy.toml": '[tools]\nkustomize = "4.5.7"\n'})
+    monkeypatch.setenv("POLICY_KUSTOMIZE", kustomize)
+    said = run(tmp_path, ["."], monkeypatch, capsys)
+    assert "5.8.1" in said
+    assert "want 4.5.7" in said
+
+
+@pytest.mark.parametrize(
+    ("stream", "expected"),
+    [
+        (b"", "holds no Kubernetes object"),
+        (b"kind: [\n", "<stdin>:2: not valid YAML"),
+        (b"kind: \xff\n", "<stdin>:1: is not UTF-8"),
+        (b"[" * 1000 + b"]" * 1000, "nested deeper than"),
+    ],
+)
+def test_a_stream_that_is_no_manifest(
+    stream: bytes, expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stream)))
+
+    assert expected in run(tmp_path, ["-"], monkeypatch, capsys)
