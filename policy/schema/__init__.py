@@ -42,23 +42,32 @@ def validate(
     """Validate YAML or JSON texts of one object each against every Kubernetes version of ``versions`` (``"1.34"``).
 
     ``crds`` are YAML files, or folders of them, that hold CustomResourceDefinitions. ``cache`` is where converted
-    schemas are kept (the user's cache folder by default). The problems are ordered by document and field.
+    schemas and verdicts are kept (the user's cache folder by default); if it cannot be written, nothing is kept.
+    The problems are ordered by document and field.
 
     Raises SettingsError if a version or a definition is not to be had, ToolError if kubeconform breaks.
     """
+    from policy.errors import ToolError
     from policy.schema import schemas
     from policy.schema.kubeconform import run
+    from policy.schema.verdicts import Verdicts, identity
     from policy.tools import cache_folder
 
     if not documents:
         return []
-    distinct = list(dict.fromkeys(documents))
     with tempfile.TemporaryDirectory(prefix="schema-") as work:
         library = schemas.prepare(versions, crds, cache=cache or cache_folder(), spare=Path(work))
-        said = run(distinct, library=library, kubeconform=kubeconform, work=Path(work))
+        try:
+            verdicts = Verdicts(library.root, f"{identity(kubeconform)}\n{library.folders}")
+        except OSError as error:
+            raise ToolError(f"{kubeconform} cannot be run: {error.strerror}") from error
+        asked = verdicts.unknown(dict.fromkeys(documents))
+        said = run(asked, library=library, kubeconform=kubeconform, work=Path(work)) if asked else {}
+        refused = {text for problems in said.values() for text, _, _ in problems}
+        verdicts.remember([text for text in asked if text not in refused])
     joined: dict[tuple[str, FieldPath, str], list[str]] = {}
     for version, problems in said.items():
-        for text, path, message in problems:
+        for text, path, message in dict.fromkeys(problems):
             joined.setdefault((text, path, message), []).append(version)
     by_text: dict[str, list[tuple[FieldPath, str, tuple[str, ...]]]] = {}
     for (text, path, message), spoken in joined.items():

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import os
 import re
 import subprocess
 import tempfile
@@ -22,6 +23,16 @@ from policy.schema.schemas import Library
 Said = tuple[str, FieldPath, str]
 """A document's text, the field, and what is wrong there."""
 
+_LIMITS = {
+    "maxItems": "must have at most {} items",
+    "maxLength": "must have at most {} characters",
+    "maxProperties": "must have at most {} keys",
+    "maximum": "must be at most {}",
+    "minItems": "must have at least {} items",
+    "minLength": "must have at least {} characters",
+    "minProperties": "must have at least {} keys",
+    "minimum": "must be at least {}",
+}
 _TIMEOUT_SECONDS = 120
 _QUOTED = r"'((?:[^'\\]|\\.)*)'"
 _CAUSE = re.compile(rf" ((?:  )*)- at {_QUOTED}: ")
@@ -35,12 +46,15 @@ def run(texts: Sequence[str], *, library: Library, kubeconform: Path, work: Path
     folder.mkdir()
     for index, text in enumerate(texts):
         (folder / f"{index}.yaml").write_text(text, encoding="utf-8", newline="")
+    # kubeconform makes an URL of its working folder and stumbles over a percent sign in it.
+    place = work / "library"
+    place.symlink_to(library.root.absolute(), target_is_directory=True)
     running: list[tuple[str, subprocess.Popen[str], IO[str], IO[str]]] = []
     try:
         for version in library.folders:
             # Files, because a pipe that nobody reads while the other process runs would fill up and stop both.
-            files = tempfile.TemporaryFile("w+"), tempfile.TemporaryFile("w+")  # noqa: SIM115
-            process = _start(_command(kubeconform, library, version, folder), library.root, *files)
+            files = tempfile.TemporaryFile("w+", encoding="utf-8"), tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115
+            process = _start(_command(kubeconform, library, version, folder), place, *files)
             running.append((version, process, *files))
         return {
             version: list(_said(_answer(process, output, errors), texts, library, version))
@@ -58,15 +72,16 @@ def run(texts: Sequence[str], *, library: Library, kubeconform: Path, work: Path
 def _command(kubeconform: Path, library: Library, version: str, folder: Path) -> list[str]:
     command = [str(kubeconform.absolute()), "-strict", "-verbose", "-summary", "-output", "json"]
     for place in library.folders[version]:
-        # Relative to the working folder: a percent sign in an absolute path would be read as part of an URL.
         command += ["-schema-location", place + "/{{.Group}}/{{.ResourceKind}}_{{.ResourceAPIVersion}}.json"]
     return [*command, str(folder)]
 
 
 def _start(command: Sequence[str], folder: Path, output: IO[str], errors: IO[str]) -> subprocess.Popen[str]:
+    # PWD: Go takes it for the working folder's name, instead of what the link resolves to.
+    environment = os.environ | {"PWD": str(folder)}
     try:
         return subprocess.Popen(
-            command, cwd=folder, stdin=subprocess.DEVNULL, stdout=output, stderr=errors, text=True, encoding="utf-8"
+            command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=errors, text=True
         )
     except OSError as error:
         raise ToolError(f"{command[0]} cannot be run: {error.strerror}") from error
@@ -111,6 +126,8 @@ def _problems(result: dict[str, Any], text: str, library: Library, version: str)
         file = library.file(version, api_version, kind)
         yield from _causes(message, _load(text), json.loads(file.read_bytes()) if file else {})
     elif message.startswith("could not find schema for "):
+        if file := library.file(version, api_version, kind):
+            raise ToolError(f"kubeconform cannot read the schema {file}")
         yield _unknown_kind(library, version, api_version, kind)
     else:
         yield (), _without_preamble(message)
@@ -177,22 +194,25 @@ def _path(pointer: str, document: Any) -> FieldPath:
 def _sentences(path: FieldPath, what: str, schema: dict[str, Any]) -> Iterator[tuple[FieldPath, str]]:
     if what.startswith("additional properties "):
         for name in map(_unquote, re.findall(_QUOTED, what)):
-            near = difflib.get_close_matches(name, _fields(schema, path), n=1)
+            near = difflib.get_close_matches(name, _fields(schema, path), n=1, cutoff=0.8)
             yield (*path, name), f"unknown field {name}" + (f", did you mean {near[0]}?" if near else "")
     elif what.startswith(("missing property ", "missing properties ")):
         for name in map(_unquote, re.findall(_QUOTED, what)):
             yield (*path, name), f"required field {name} is missing"
     else:
-        yield path, _value_sentence(what)
+        yield path, _value_sentence(what, _node(schema, path))
 
 
-def _value_sentence(what: str) -> str:
+def _value_sentence(what: str, schema: dict[str, Any]) -> str:
     """What is wrong with a value, without the value: it may be a secret."""
+    keyword = what.partition(":")[0]
+    if keyword in _LIMITS and keyword in schema:  # kubeconform would write 2147483647 as 2.147483647×10⁰⁹
+        return _LIMITS[keyword].format(schema[keyword])
     if match := re.fullmatch(r"got (\w+), want (.+)", what):
         wanted = [name for name in match[2].split(" or ") if name != "null"]
         return f"is {_article(match[1])}, must be {' or '.join(map(_article, wanted))}"
-    if match := re.fullmatch(rf"value must be (?:one of )?((?:{_QUOTED}(?:, )?)+)", what):
-        return "must be " + " or ".join(_unquote(name) for name in re.findall(_QUOTED, match[1]))
+    if what.startswith("value must be ") and "enum" in schema:
+        return "must be " + " or ".join(str(value) for value in schema["enum"] if value is not None)
     if match := re.fullmatch(rf".*does not match pattern {_QUOTED}", what, re.DOTALL):
         return f"does not match the pattern {_unquote(match[1])}"
     if match := re.fullmatch(r".* is not valid ([\w-]+): .*", what, re.DOTALL):
@@ -212,6 +232,11 @@ def _article(name: str) -> str:
 
 def _fields(schema: dict[str, Any], path: FieldPath) -> list[str]:
     """The fields that a schema knows at a path."""
+    return list(_node(schema, path).get("properties", {}))
+
+
+def _node(schema: dict[str, Any], path: FieldPath) -> dict[str, Any]:
+    """What a schema says about a path; nothing, if it says it in a roundabout way."""
     node: Any = schema
     for step in path:
         node = _resolved(node, schema)
@@ -220,8 +245,8 @@ def _fields(schema: dict[str, Any], path: FieldPath) -> list[str]:
         else:
             node = node.get("properties", {}).get(step) or node.get("additionalProperties")
         if not isinstance(node, dict):
-            return []
-    return list(_resolved(node, schema).get("properties", {}))
+            return {}
+    return _resolved(node, schema)
 
 
 def _resolved(node: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:

@@ -1,11 +1,12 @@
 """Schemas as kubeconform reads them fastest: one file per kind, with exactly the definitions it needs inside.
 
 ``<folder>/<group>/<kind>_<version>.json``, kind in lower case; the core group's folder is its version, ``v1``.
-Converted once into the cache; a folder's name says from what, so a newer package or an edited definition is another one.
+Converted once into the cache; a folder's name says from what, so a newer package or an edited definition is another.
 """
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import importlib.util
 import json
@@ -22,8 +23,11 @@ from policy.errors import SettingsError, ToolError
 
 PACKAGE = "kubernetes-validate"
 
-_FORMAT = 1
+_FORMAT = 2
 """Counted up when the conversion changes, so that what an older one made is not read."""
+
+_NOT_NULL = "!"
+"""Behind the name of a definition: the same, but not null."""
 
 Schema = dict[str, Any]
 
@@ -47,7 +51,7 @@ class Library:
         """The apiVersions in which this Kubernetes version knows a kind of that name."""
         found = set()
         for folder in self.folders[version]:
-            for path in (self.root / folder).glob(f"*/{kind.lower()}_*.json"):
+            for path in (self.root / folder).glob(f"*/{glob.escape(kind.lower())}_*.json"):
                 name = path.stem.rpartition("_")[2]
                 found.add(name if path.parent.name == name else f"{path.parent.name}/{name}")
         return sorted(found)
@@ -76,14 +80,15 @@ def prepare(versions: Sequence[str], crds: Sequence[Path], *, cache: Path, spare
 
 def standalone(name: str, definitions: Mapping[str, Schema]) -> Schema:
     """One definition with all that it refers to inside, so that reading it reads nothing else."""
-    needed: set[str] = set()
-    waiting = [name]
+    needed: dict[str, Schema] = {}
+    waiting = [definitions[name]]
     while waiting:
-        for reference in _references(definitions[waiting.pop()]):
+        for reference in _references(waiting.pop()):
             if reference not in needed:
-                needed.add(reference)
-                waiting.append(reference)
-    return {**definitions[name], "definitions": {key: definitions[key] for key in sorted(needed)}}
+                definition = definitions[reference.removesuffix(_NOT_NULL)]
+                needed[reference] = _without_null(definition) if reference.endswith(_NOT_NULL) else definition
+                waiting.append(needed[reference])
+    return {**definitions[name], "definitions": dict(sorted(needed.items()))}
 
 
 def simplify(schema: Schema) -> Schema:
@@ -111,11 +116,22 @@ def _simplify_inside(key: str, value: Any) -> Any:
         return {name: simplify(child) for name, child in value.items()}
     if key == "$ref":
         return "#/definitions/" + value.rpartition("/")[2]
-    if key in ("items", "additionalProperties") and isinstance(value, dict):
+    if key == "items":
+        return _without_null(simplify(value))
+    if key == "additionalProperties" and isinstance(value, dict):
         return simplify(value)
     if key in ("oneOf", "anyOf", "allOf"):
         return [simplify(child) for child in value]
     return value
+
+
+def _without_null(schema: Schema) -> Schema:
+    # The package lets every optional value be null, list items too; there a null is a dash with nothing behind it.
+    if "$ref" in schema:
+        return {"$ref": schema["$ref"] + _NOT_NULL}
+    if isinstance(schema.get("type"), list):
+        return {**schema, "type": [name for name in schema["type"] if name != "null"]}
+    return schema
 
 
 def _as_list(value: str | list[str]) -> list[str]:
