@@ -6,11 +6,13 @@ from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import Any, TypeVar
 
+from policy.findings import Field, ObjectRef
 from policy.manifests.decode import NotDecodable, typed
 from policy.manifests.requirements import PodRequirements, pod_requirements
 from policy.manifests.resources import (
     HorizontalPodAutoscaler,
     LimitRange,
+    Namespace,
     NetworkPolicy,
     Object,
     Resource,
@@ -129,6 +131,14 @@ class Index:
 
     def quotas_in(self, namespace: str) -> tuple[ResourceQuota, ...]:
         return self._in_namespace(ResourceQuota, namespace)
+
+    def place_of_namespace(self, namespace: str) -> Field:
+        """Where to say that a namespace lacks something: its Namespace object, or else its first workload."""
+        found = self.find(Namespace, "", namespace)
+        if found is not None:
+            return found.field()
+        workloads = self.workloads_in(namespace)
+        return workloads[0].field("metadata", "namespace") if workloads else Field(ObjectRef("Namespace", namespace))
 
     def requirements_of(self, item: Workload) -> PodRequirements:
         """The effective requests and limits of this workload's pods, under the LimitRanges of its namespace."""

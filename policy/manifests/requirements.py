@@ -108,6 +108,19 @@ class PodRequirements:
         pod = self.pod_level.unreadable if self.pod_level else ()
         return pod + tuple(entry for item in self.containers for entry in item.effective.unreadable)
 
+    def without(self, side: str, resource: str) -> Iterator[ContainerRequirements]:
+        """The containers that have no such request or limit above zero: no own, no default, none for the whole pod.
+
+        Left out are those where it is written but unreadable.
+        """
+        told = self.pod_level and self.pod_level.named(side).get(resource)
+        if told and told.value > 0:
+            return
+        for item in self.containers:
+            amount = item.effective.named(side).get(resource)
+            if (amount is None or amount.value == 0) and not item.effective.is_unreadable(side, resource):
+                yield item
+
     @property
     def is_best_effort(self) -> bool:
         """The quality of service class BestEffort: no request or limit for cpu or memory above zero."""
@@ -119,8 +132,12 @@ class PodRequirements:
             for resource, amount in side.items()
         )
 
+    def of_containers(self, side: str) -> dict[str, int]:
+        """What the containers of one pod need together, whatever is said for the pod as a whole."""
+        return _aggregate((item.container.role, item.effective.named(side)) for item in self.containers)
+
     def _total(self, side: str) -> Amounts:
-        total = _aggregate((item.container.role, item.effective.named(side)) for item in self.containers)
+        total = self.of_containers(side)
         if self.pod_level:
             total.update({resource: amount.value for resource, amount in self.pod_level.named(side).items()})
         return total
@@ -140,11 +157,7 @@ def pod_requirements(workload: Workload, limit_ranges: Iterable[LimitRange]) -> 
             for container, requirements in own
         ),
         pod_level=_pod_level(workload, [(container.role, stated.requests) for container, stated in own]),
-        overhead={
-            resource: value
-            for resource, text in (workload.pod.overhead or {}).items()
-            if (value := read_quantity(text)) is not None
-        },
+        overhead=amounts_of(workload.pod.overhead),
     )
 
 
@@ -157,6 +170,17 @@ def read_quantity(text: Quantity | None) -> int | None:
     except ValueError:
         return None
     return value if value >= 0 else None
+
+
+def amounts_of(written: Mapping[str, Quantity] | None) -> Amounts:
+    """The readable quantities of a resource list."""
+    return {name: value for name, text in (written or {}).items() if (value := read_quantity(text)) is not None}
+
+
+def can_be_overcommitted(resource: str) -> bool:
+    """Whether a limit may be above its request: not for huge pages, nor for extended resources (``domain/name``)."""
+    is_native = "/" not in resource or "kubernetes.io/" in resource
+    return is_native and not resource.startswith("hugepages-")
 
 
 def is_pod_level_resource(resource: str) -> bool:

@@ -12,6 +12,16 @@ from policy.rules.probes import (
     readiness_probe_set,
     startup_probe_set,
 )
+from policy.rules.resources import (
+    empty_dir_bounded,
+    ephemeral_storage_set,
+    limit_range_admits,
+    limit_request_ratio,
+    limits_cover_requests,
+    limits_set,
+    quota_covers_namespace,
+    requests_set,
+)
 from policy.rules.rule import Rule
 
 RULES: tuple[Rule, ...] = (
@@ -22,6 +32,15 @@ RULES: tuple[Rule, ...] = (
     probes_differ.RULE,
     readiness_probe_set.RULE,
     startup_probe_set.RULE,
+    # resources
+    empty_dir_bounded.RULE,
+    ephemeral_storage_set.RULE,
+    limit_range_admits.RULE,
+    limit_request_ratio.RULE,
+    limits_cover_requests.RULE,
+    limits_set.RULE,
+    quota_covers_namespace.RULE,
+    requests_set.RULE,
     # configuration
     exception_stale.RULE,
     schema_valid.RULE,

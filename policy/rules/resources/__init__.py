@@ -1,0 +1,1 @@
+"""What containers ask of a node and of the namespace's budget."""
