@@ -18,8 +18,8 @@ from policy.errors import PolicyError
 from policy.exceptions import Exceptions
 from policy.findings import Field, Finding, Place, Severity, Skipped
 from policy.kustomize.render import render
-from policy.kustomize.sources import SourceCache, load_sources
-from policy.overlay import Overlay, from_manifests, from_render
+from policy.kustomize.sources import SourceCache, SourceTree, load_sources
+from policy.overlay import Overlay, from_manifests, from_render, unrendered
 from policy.result import Accepted, LocatedFinding, LocatedSkip, OverlayResult, Result
 from policy.rules.configuration import exception_stale, schema_valid
 from policy.rules.rule import Context, Rule
@@ -59,8 +59,10 @@ def check(
         outcome = comparison.result()
     said.extend(outcome.said)
     judged = _judge(said, Exceptions(settings.exceptions, today))
-    if is_whole_run and not errors and not outcome.error:
+    has_read_all = not errors and not outcome.error and not any(overlay.errors for overlay in overlays)
+    if is_whole_run and has_read_all:
         judged.findings.extend(_stale(judged.exceptions, rules))
+    judged.skipped.extend(_no_objects(overlays))
     by_target = {id(overlay.target): overlay for overlay in overlays}
     return Result(
         overlays=tuple(_overlay_result(target, by_target, errors, outcome) for target in targets),
@@ -76,22 +78,34 @@ def _read(
     targets: Sequence[Target], settings: Settings, pool: ThreadPoolExecutor
 ) -> tuple[list[Overlay], dict[Target, PolicyError]]:
     """The overlays that could be read, and for the others why not."""
-    renders: dict[Target, Future[str]] = {
-        target: pool.submit(_render, target, settings) for target in targets if target.kind is TargetKind.KUSTOMIZATION
-    }
     cache = SourceCache()
-    overlays: list[Overlay] = []
     errors: dict[Target, PolicyError] = {}
+    trees: dict[Target, tuple[SourceTree, Future[str]]] = {}
+    for target in targets:
+        if target.kind is TargetKind.KUSTOMIZATION:
+            try:
+                tree = load_sources(target.path, settings.repository, cache)
+            except PolicyError as error:
+                errors[target] = error  # kustomize is not asked: hostile input would keep it busy for minutes
+            else:
+                trees[target] = (tree, pool.submit(_render, target, settings))
+    overlays: list[Overlay] = []
     for target in targets:
         try:
-            if target in renders:
-                tree = load_sources(target.path, settings.repository, cache)
-                overlays.append(from_render(target, renders[target].result(), tree))
-            else:
-                overlays.append(from_manifests(target))
+            if target in trees:
+                overlays.append(_rendered(target, *trees[target]))
+            elif target not in errors:
+                overlays.append(from_manifests(target, settings.repository))
         except PolicyError as error:
             errors[target] = error
     return overlays, errors
+
+
+def _rendered(target: Target, tree: SourceTree, render: Future[str]) -> Overlay:
+    try:
+        return from_render(target, render.result(), tree)
+    except PolicyError as error:
+        return unrendered(target, tree, error)
 
 
 def _render(target: Target, settings: Settings) -> str:
@@ -242,6 +256,14 @@ def _merged(findings: Sequence[LocatedFinding]) -> Iterator[LocatedFinding]:
         names = dict.fromkeys(name for finding in group for name in finding.overlays)
         severity = min((finding.severity for finding in group), key=list(Severity).index)
         yield replace(group[0], overlays=tuple(names), severity=severity)
+
+
+def _no_objects(overlays: Sequence[Overlay]) -> Iterator[LocatedSkip]:
+    """Documents without a kind and an API version: no rule looks at them, and that is said."""
+    for overlay in overlays:
+        for place in overlay.unjudged:
+            reason = f"{place} is no Kubernetes object: it has no apiVersion and kind"
+            yield LocatedSkip(schema_valid.RULE.id, (overlay.name,), None, reason)
 
 
 def _merged_skips(skips: Sequence[LocatedSkip]) -> Iterator[LocatedSkip]:

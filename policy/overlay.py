@@ -95,12 +95,19 @@ def from_render(target: Target, text: str, tree: SourceTree) -> Overlay:
     with paused_garbage_collector():
         index = Index(_resources(text, "", str(target.path), documents, unjudged))
     if not index.resources:
-        raise SourceError("renders no object", file=target.path)
+        raise SourceError("renders no object", file=tree.root.file.name)
     return Overlay(target, documents, index, tree, unjudged=unjudged)
 
 
-def from_manifests(target: Target) -> Overlay:
+def unrendered(target: Target, tree: SourceTree, error: PolicyError) -> Overlay:
+    """An overlay that kustomize refused: without objects, but its sources can still be judged."""
+    return Overlay(target, [], Index(()), tree, errors=[error])
+
+
+def from_manifests(target: Target, repository: Path) -> Overlay:
     """The overlay of plain manifest files, or of a stream on standard input; a broken file does not hide the others.
+
+    Places name files relative to ``repository``, or absolutely where they lie outside of it.
 
     Raises:
         SourceError: there is no object in any of them.
@@ -109,7 +116,7 @@ def from_manifests(target: Target) -> Overlay:
     unjudged: list[Place] = []
     errors: list[PolicyError] = []
     with paused_garbage_collector():
-        resources = list(_of_files(target, documents, unjudged, errors))
+        resources = list(_of_files(target, repository, documents, unjudged, errors))
         index = Index(resources)
     if not resources and not errors:
         raise SourceError("holds no Kubernetes object", file="standard input" if target.path == Path(STREAM) else target.name)
@@ -117,15 +124,20 @@ def from_manifests(target: Target) -> Overlay:
 
 
 def _of_files(
-    target: Target, documents: list[Document], unjudged: list[Place], errors: list[PolicyError]
+    target: Target, repository: Path, documents: list[Document], unjudged: list[Place], errors: list[PolicyError]
 ) -> Iterator[Resource]:
     sources = [Path(STREAM)] if target.kind is TargetKind.STREAM else target.files
     for file in sources:
-        name = "<stdin>" if target.kind is TargetKind.STREAM else str(file)
+        name = "<stdin>" if target.kind is TargetKind.STREAM else _name(file, repository)
         try:
             yield from _resources(_read(file, name), name, name, documents, unjudged)
         except PolicyError as error:
             errors.append(error)
+
+
+def _name(file: Path, repository: Path) -> str:
+    path = file.resolve()
+    return str(path.relative_to(repository) if path.is_relative_to(repository) else path)
 
 
 def _read(file: Path, name: str) -> str:
@@ -150,12 +162,9 @@ def _resources(
     text: str, file: str, name: str, documents: list[Document], unjudged: list[Place]
 ) -> Iterator[Resource]:
     lines = text.splitlines(keepends=True)
-    starts = []
-    values = []
-    for line, value in load_documents(text, name):
-        starts.append(line)
-        values.append(value)
-    for line, end, value in zip(starts, [*starts[1:], len(lines) + 1], values, strict=True):
+    read = list(load_documents(text, name))
+    ends = [*(start for start, _ in read[1:]), len(lines) + 1]
+    for (line, value), end in zip(read, ends, strict=False):
         if value is None:
             continue
         number = len(documents)

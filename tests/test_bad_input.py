@@ -114,7 +114,8 @@ def test_a_broken_overlay_does_not_hide_the_findings_of_the_others(
         {
             "policy.toml": '[environments]\ngood = "good"\nbroken = "broken"\n',
             "good/kustomization.yaml": "resources: [config.yaml]\n",
-            "good/config.yaml": CONFIG + "  level: debug\n",
+            "good/config.yaml": CONFIG,
+            "good/forgotten.yaml": CONFIG,
             "broken/kustomization.yaml": "resources: [gone.yaml]\n",
         },
     )
@@ -122,8 +123,19 @@ def test_a_broken_overlay_does_not_hide_the_findings_of_the_others(
     said = run(tmp_path, [], monkeypatch, capsys)
 
     assert "broken/kustomization.yaml:1:" in said
-    assert "key-unique" in said
-    assert "good/config.yaml:8" in said
+    assert "file-listed" in said
+    assert "good/forgotten.yaml:1" in said
+
+
+def test_a_duplicate_key_that_kustomize_refuses_is_told_with_its_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(tmp_path, {"kustomization.yaml": "resources: [config.yaml]\n", "config.yaml": CONFIG + "  level: debug\n"})
+
+    said = run(tmp_path, ["."], monkeypatch, capsys)
+
+    assert "config.yaml:8\n" in said
+    assert "level stands twice in this mapping, first in line 7" in said
 
 
 SETTINGS = {

@@ -44,7 +44,10 @@ class Mismatch:
 def check(mismatch: Mismatch, context: Context) -> Iterator[Finding]:
     only_some = bool(mismatch.versions) and set(mismatch.versions) != set(context.kubernetes)
     where = f" (Kubernetes {' and '.join(mismatch.versions)})" if only_some else ""
-    yield Finding(at=mismatch.at, message=f"{mismatch.message}{where}")
+    message = mismatch.message
+    if message.startswith(("is ", "must ")) and mismatch.at.path:
+        message = f"{mismatch.at.path[-1]} {message}"
+    yield Finding(at=mismatch.at, message=f"{message}{where}")
 
 
 RULE = Rule(id="schema-valid", applies_to=Mismatch, severity=Severity.ERROR, check=check)

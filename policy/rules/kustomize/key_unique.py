@@ -1,7 +1,7 @@
 """No mapping in a source file holds the same key twice.
 
-Why: Kustomize takes the last one and says nothing, so the first line, which a reviewer sees and believes, has no
-effect.
+Why: in patches and in its own files Kustomize takes one of them without a word (in a patch the first, in a
+kustomization the last), so a line that a reviewer sees and believes has no effect. In a resource it refuses to build.
 
 Fix: keep the one that is meant and delete the other.
 
