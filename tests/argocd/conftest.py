@@ -39,11 +39,6 @@ def build(kustomize: Path, folder: Path) -> str:
     return done.stdout
 
 
-def manifests(text: str) -> list[Manifest]:
-    """The objects of a render, in its order."""
-    return [document for _, document in load_documents(text, "the render")]
-
-
 def kind_of(manifest: Manifest) -> tuple[str, str]:
     """The group and the kind of an object."""
     return manifest["apiVersion"].rpartition("/")[0], manifest["kind"]
@@ -69,9 +64,12 @@ class Render:
 
 def render(kustomize: Path, folder: Path) -> Render:
     text = build(kustomize, folder)
-    objects = manifests(text)
-    resources = (found for number, item in enumerate(objects) for found in resources_of(item, number))
-    return Render(text, objects, Index(resources))
+    objects = [document for _, document in load_documents(text, str(folder))]
+    return Render(text, objects, index_of(objects))
+
+
+def index_of(objects: Sequence[Manifest]) -> Index:
+    return Index(found for number, item in enumerate(objects) for found in resources_of(item, number))
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from tests.argocd.conftest import ENVIRONMENTS, ROOT, Manifest, Render, annotations_of, build, kind_of
-from tests.argocd.waves import needs, step_of, too_late
 
 SYNC_OPTIONS = [
     "ServerSideApply=true",
@@ -126,36 +125,6 @@ def test_the_refresh_paths_are_all_that_the_overlay_is_rendered_from(
 def test_the_refresh_path_of_argo_cd_itself_is_its_folder(tree: Render) -> None:
     application = tree.of_kind("Application")["argocd"]
     assert _refresh_paths(application) == [Path("argocd")] == [Path(application["spec"]["source"]["path"])]
-
-
-@environments
-def test_nothing_needs_what_is_applied_later(environment: str, overlays: dict[str, Render]) -> None:
-    assert [str(need) for need in too_late(overlays[environment].index)] == []
-
-
-@environments
-def test_the_needs_are_seen(environment: str, overlays: dict[str, Render]) -> None:
-    """Else the test above would pass on an empty list."""
-    seen = {f"{need.user.ref.name} -> {need.needed.ref.kind}" for need in needs(overlays[environment].index)}
-    assert seen >= {
-        "api-gateway -> ConfigMap",
-        "api-gateway -> Deployment",
-        "credentials -> RoleBinding",
-        "ingress -> Service",
-        "order-service -> Job",
-        "order-service -> NetworkPolicy",
-        "order-service -> StatefulSet",
-        "product-service -> Deployment",
-        "users-db -> Job",
-        "users-db -> ResourceQuota",
-        "users-db -> ServiceAccount",
-    }
-
-
-@environments
-def test_the_ingress_is_last(environment: str, overlays: dict[str, Render]) -> None:
-    steps = [(step_of(item), item.ref.kind) for item in overlays[environment].index.resources]
-    assert {kind for step, kind in steps if step == max(steps)[0]} == {"Ingress"}
 
 
 @environments
