@@ -6,8 +6,11 @@ only behind the last slash: ``registry:5000/app`` has a port and no tag.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import lru_cache
+
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +25,18 @@ class Image:
 
     def __str__(self) -> str:
         return self.text
+
+    @property
+    def location(self) -> str:
+        """Registry and repository in full: ``docker.io/library/redis`` of ``redis:7``."""
+        registry = "docker.io" if self.registry == "index.docker.io" else self.registry
+        official = registry == "docker.io" and "/" not in self.repository
+        return f"{registry}/{'library/' if official else ''}{self.repository}"
+
+    @property
+    def is_pinned(self) -> bool:
+        """Has a digest of full length; a shorter one is none, no runtime pulls it."""
+        return self.digest is not None and _DIGEST.fullmatch(self.digest) is not None
 
 
 @lru_cache(maxsize=4096)

@@ -14,8 +14,23 @@ from dataclasses import dataclass
 
 from policy.findings import Field
 from policy.manifests import pod_security_controls as controls
-from policy.manifests.pod_security_controls import NEVER, Breach
+from policy.manifests.pod_security_controls import NEVER, RESTRICTED_VOLUME_TYPES, SAFE_SYSCTLS, Breach
 from policy.manifests.workloads import Workload
+
+__all__ = [
+    "ENFORCE",
+    "ENFORCE_VERSION",
+    "LATEST",
+    "LEVELS",
+    "RESTRICTED_VOLUME_TYPES",
+    "SAFE_SYSCTLS",
+    "Level",
+    "Violation",
+    "minor_version",
+    "parse_level",
+    "parse_version",
+    "violations",
+]
 
 ENFORCE = "pod-security.kubernetes.io/enforce"
 ENFORCE_VERSION = "pod-security.kubernetes.io/enforce-version"
@@ -26,11 +41,15 @@ _VERSION = re.compile(r"v1\.(0|[1-9][0-9]*)")
 
 
 class Level(enum.Enum):
-    """The levels, from open to strict."""
+    """What a namespace may enforce."""
 
     PRIVILEGED = "privileged"
     BASELINE = "baseline"
     RESTRICTED = "restricted"
+
+
+LEVELS = tuple(Level)
+"""The levels, from open to strict."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,3 +141,8 @@ def parse_version(label: str) -> int | None:
         return LATEST
     match = _VERSION.fullmatch(label)
     return int(match[1]) if match else None
+
+
+def minor_version(kubernetes: str) -> int:
+    """34 of ``"1.34"``."""
+    return int(kubernetes.partition(".")[2])

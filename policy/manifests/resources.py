@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+import msgspec
+
 from policy.findings import Field, FieldPath, ObjectRef
 from policy.manifests.pod_spec import HostPathVolume, IntOrString, Quantity, Raw, Struct
 from policy.manifests.selectors import LabelSelector
@@ -88,8 +90,9 @@ class ServiceSpec(Struct, frozen=True):
     type: str | None = None
     selector: dict[str, str] | None = None
     ports: tuple[ServicePort, ...] | None = None
-    cluster_ip: str | None = None
+    cluster_ip: str | None = msgspec.field(default=None, name="clusterIP")
     external_name: str | None = None
+    allocate_load_balancer_node_ports: bool | None = None
 
 
 class ConfigMapBody(Struct, frozen=True):
@@ -196,12 +199,21 @@ class PolicyRule(Struct, frozen=True):
     api_groups: tuple[str, ...] | None = None
     resources: tuple[str, ...] | None = None
     resource_names: tuple[str, ...] | None = None
-    non_resource_urls: tuple[str, ...] | None = None
+    non_resource_urls: tuple[str, ...] | None = msgspec.field(default=None, name="nonResourceURLs")
+
+
+class AggregationRule(Struct, frozen=True):
+    cluster_role_selectors: tuple[LabelSelector, ...] | None = None
 
 
 class RoleBody(Struct, frozen=True):
     rules: tuple[PolicyRule, ...] | None = None
-    aggregation_rule: Raw | None = None
+    aggregation_rule: AggregationRule | None = None
+
+    @property
+    def selectors(self) -> tuple[LabelSelector, ...] | None:
+        """The ClusterRoles whose rules the API server puts in place of its own; None where it has its own."""
+        return None if self.aggregation_rule is None else self.aggregation_rule.cluster_role_selectors or ()
 
 
 class RoleRef(Struct, frozen=True):

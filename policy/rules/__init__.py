@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 from policy.rules.configuration import exception_stale, schema_valid
-from policy.rules.kustomize import file_listed, key_unique
+from policy.rules.images import (
+    image_pinned,
+    image_registry_allowed,
+    image_tag_readable,
+    pull_policy_sound,
+)
+from policy.rules.kustomize import file_listed, key_unique, patch_adds_container
 from policy.rules.probes import (
     liveness_probe_set,
     probe_port_declared,
@@ -20,9 +26,30 @@ from policy.rules.resources import (
     limits_cover_requests,
     limits_set,
     quota_covers_namespace,
+    quota_fits_peak,
     requests_set,
 )
 from policy.rules.rule import Rule
+from policy.rules.security import (
+    capabilities_added,
+    capabilities_dropped,
+    no_host_namespace,
+    no_host_path,
+    no_host_port,
+    no_privilege_escalation,
+    no_privileged_container,
+    no_token_automount,
+    no_unsafe_sysctl,
+    pod_security_level,
+    proc_mount_default,
+    read_only_root,
+    role_least_privilege,
+    run_as_non_root,
+    seccomp_set,
+    service_account_own,
+    user_id_high,
+    volume_type_allowed,
+)
 
 RULES: tuple[Rule, ...] = (
     # probes
@@ -40,11 +67,37 @@ RULES: tuple[Rule, ...] = (
     limits_cover_requests.RULE,
     limits_set.RULE,
     quota_covers_namespace.RULE,
+    quota_fits_peak.RULE,
     requests_set.RULE,
+    # security
+    capabilities_added.RULE,
+    capabilities_dropped.RULE,
+    no_host_namespace.RULE,
+    no_host_path.RULE,
+    no_host_port.RULE,
+    no_privilege_escalation.RULE,
+    no_privileged_container.RULE,
+    no_token_automount.RULE,
+    no_unsafe_sysctl.RULE,
+    pod_security_level.RULE,
+    proc_mount_default.RULE,
+    read_only_root.RULE,
+    role_least_privilege.RULE,
+    run_as_non_root.RULE,
+    seccomp_set.RULE,
+    service_account_own.RULE,
+    user_id_high.RULE,
+    volume_type_allowed.RULE,
+    # images
+    image_pinned.RULE,
+    image_registry_allowed.RULE,
+    image_tag_readable.RULE,
+    pull_policy_sound.RULE,
     # configuration
     exception_stale.RULE,
     schema_valid.RULE,
     # kustomize
     file_listed.RULE,
     key_unique.RULE,
+    patch_adds_container.RULE,
 )
