@@ -101,7 +101,9 @@ class ApiServer:
             request.add_header("Content-Type", "application/json")
         trust = ssl.create_default_context(cafile=str(self.account / "ca.crt"))
         # No proxy, whatever the environment says: the token is for the API server alone.
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=trust))
+        opener = urllib.request.build_opener(
+            urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=trust)
+        )
         try:
             with opener.open(request, timeout=REQUEST_SECONDS) as response:
                 return Answer(response.status, response.read())

@@ -38,11 +38,20 @@ OLDEST = (1, 27, 3)
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the gateway answered; header names are in lower case."""
+    """What the gateway answered; header names are in lower case, and a repeated header has all its values."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes
+
+    @classmethod
+    def read(cls, connection: http.client.HTTPConnection) -> Answer:
+        response = connection.getresponse()
+        headers: dict[str, str] = {}
+        for key, value in response.getheaders():
+            name = key.lower()
+            headers[name] = f"{headers[name]}, {value}" if name in headers else value
+        return cls(response.status, headers, response.read())
 
     @property
     def json(self) -> Any:
@@ -58,14 +67,16 @@ class Gateway:
     folder: Path
     process: subprocess.Popen[bytes]
 
+    def connect(self) -> http.client.HTTPConnection:
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+
     def ask(
         self, path: str, method: str = "GET", headers: Mapping[str, str] | None = None, body: bytes | None = None
     ) -> Answer:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        connection = self.connect()
         try:
             connection.request(method, path, body=body, headers=dict(headers or {}))
-            response = connection.getresponse()
-            return Answer(response.status, {k.lower(): v for k, v in response.getheaders()}, response.read())
+            return Answer.read(connection)
         finally:
             connection.close()
 

@@ -30,13 +30,16 @@ class Request:
 class Service:
     """A service that writes down every request and answers with its own name.
 
-    The query says how: ``status=418`` for another status, ``seconds=2`` for a late answer.
+    The query says how: ``status=418`` for another status, ``seconds=2`` for a late answer, ``bytes=9`` for a long one.
+    ``begun`` has the path of every request whose head has come, ``seen`` the request when its body has come too.
     """
 
     name: str
     address: str
     port: int
+    begun: list[str] = field(default_factory=list)
     seen: list[Request] = field(default_factory=list)
+    connections: list[socket.socket] = field(default_factory=list)
 
 
 @contextmanager
@@ -58,11 +61,12 @@ def service(name: str, address: str, port: int) -> Iterator[Service]:
         def _answer(self) -> None:
             path, _, query = self.path.partition("?")
             wishes = dict(pair.split("=", 1) for pair in query.split("&") if "=" in pair)
+            about.begun.append(self.path)
             body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
             headers = {key.lower(): value for key, value in self.headers.items()}
             about.seen.append(Request(self.command, self.path, headers, body))
             time.sleep(float(wishes.get("seconds", "0")))
-            content = json.dumps({"service": name, "path": path}).encode()
+            content = json.dumps({"service": name, "path": path}).encode() + b" " * int(wishes.get("bytes", "0"))
             try:
                 self.send_response(int(wishes.get("status", "200")))
                 self.send_header("Content-Type", "application/json")
@@ -77,7 +81,7 @@ def service(name: str, address: str, port: int) -> Iterator[Service]:
         def log_message(self, format: str, *args: object) -> None:
             """Quiet: pytest shows what matters."""
 
-    with _Server((address, port), Handler) as server:
+    with _Server((address, port), Handler, about.connections) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
         thread.start()
         try:
@@ -92,9 +96,12 @@ class _Server(ThreadingHTTPServer):
     """A server whose end ends its open connections too, as a pod's does."""
 
     daemon_threads = True
+    request_queue_size = 256
 
-    def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
-        self._connections: list[socket.socket] = []
+    def __init__(
+        self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler], connections: list[socket.socket]
+    ) -> None:
+        self._connections = connections
         super().__init__(address, handler)
 
     def get_request(self) -> tuple[socket.socket, tuple[str, int]]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import http.client
 import re
 import signal
 import subprocess
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,6 +60,13 @@ def open_shop(folder: Path) -> Iterator[Shop]:
         for one_service in services.values():
             one_service.seen.clear()
         yield Shop(running, services, names)
+
+
+def wait_until(happened: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not happened():
+        assert time.monotonic() < deadline, "it did not happen within 10 seconds"
+        time.sleep(0.01)
 
 
 @pytest.fixture(scope="module")
@@ -174,12 +181,11 @@ def test_a_service_learns_who_asked_and_how(shop: Shop) -> None:
 
 def test_a_body_over_the_limit_is_refused_before_it_is_read(shop: Shop) -> None:
     before = len(shop.services["order-service"].seen)
-    connection = http.client.HTTPConnection("127.0.0.1", shop.gateway.port, timeout=10)
+    connection = shop.gateway.connect()
     connection.putrequest("POST", "/api/orders")
     connection.putheader("Content-Length", str(1024 * 1024 + 1))
     connection.endheaders()
-    response = connection.getresponse()
-    answer = Answer(response.status, {k.lower(): v for k, v in response.getheaders()}, response.read())
+    answer = Answer.read(connection)
     connection.close()
     assert_error(answer, 413, "request body larger than 1 MiB")
     assert len(shop.services["order-service"].seen) == before
@@ -189,6 +195,38 @@ def test_a_body_of_exactly_the_limit_passes(shop: Shop) -> None:
     body = b"x" * (1024 * 1024)
     assert shop.gateway.ask("/api/orders", "POST", body=body).status == 200
     assert shop.services["order-service"].seen[-1].body == body
+
+
+def test_a_body_goes_to_the_service_as_it_comes(shop: Shop) -> None:
+    """The Ingress controller has buffered it already, and this pod's /tmp is small."""
+    connection = shop.gateway.connect()
+    connection.putrequest("POST", "/api/orders/in-two-parts")
+    connection.putheader("Content-Length", "10")
+    connection.endheaders(b"first")
+    wait_until(lambda: "/api/orders/in-two-parts" in shop.services["order-service"].begun)
+    connection.send(b"other")
+    assert Answer.read(connection).status == 200
+    connection.close()
+    assert shop.services["order-service"].seen[-1].body == b"firstother"
+
+
+def test_a_large_answer_to_a_slow_client_is_never_written_to_disk(shop: Shop) -> None:
+    connection = shop.gateway.connect()
+    connection.request("GET", "/api/users/large?bytes=20000000")
+    wait_until(lambda: "/api/users/large?bytes=20000000" in shop.seen_by("user-service"))
+    time.sleep(0.5)
+    answer = Answer.read(connection)
+    connection.close()
+    assert (answer.status, len(answer.body) > 20_000_000) == (200, True)
+    assert "temporary file" not in shop.gateway.errors()
+
+
+def test_connections_to_a_service_are_used_again(shop: Shop) -> None:
+    before = len(shop.services["product-service"].connections)
+    for _ in range(20):
+        assert shop.gateway.ask("/api/products").status == 200
+    workers = 2
+    assert len(shop.services["product-service"].connections) - before <= workers
 
 
 def test_a_service_that_is_late_is_a_504(shop: Shop) -> None:
@@ -204,6 +242,20 @@ def test_a_client_that_asks_too_often_is_told_so_and_nobody_else_is(tmp_path: Pa
         assert refused[0].headers["retry-after"] == "1"
         assert shop.gateway.ask("/api/users", headers={"X-Real-IP": "203.0.113.10"}).status == 200
         assert {shop.gateway.ask("/health").status for _ in range(300)} == {200}
+
+
+def test_one_client_cannot_hold_every_connection(tmp_path: Path) -> None:
+    with open_shop(tmp_path / "nginx") as shop:
+        connections = [shop.gateway.connect() for _ in range(102)]
+        for connection in connections:
+            # Fewer than the burst of requests that is let through, so that it is the connections that count.
+            connection.request("GET", "/api/users?seconds=2", headers={"X-Real-IP": "203.0.113.9"})
+        answers = [Answer.read(connection) for connection in connections]
+        for connection in connections:
+            connection.close()
+    refused = [answer for answer in answers if answer.status != 200]
+    assert len(refused) == 2
+    assert_error(refused[0], 429, "too many requests")
 
 
 def test_the_access_log_is_json_without_the_query_and_without_probes(tmp_path: Path) -> None:
@@ -276,8 +328,7 @@ def test_a_stop_lets_the_request_that_is_being_answered_end(tmp_path: Path) -> N
         answers: list[Answer] = []
         late = threading.Thread(target=lambda: answers.append(shop.gateway.ask("/api/users?seconds=1")))
         late.start()
-        while "/api/users?seconds=1" not in shop.seen_by("user-service"):
-            pass
+        wait_until(lambda: "/api/users?seconds=1" in shop.seen_by("user-service"))
         assert shop.gateway.end(signal.SIGQUIT) == 0
         late.join()
         assert [answer.status for answer in answers] == [200]
