@@ -118,7 +118,10 @@ def _context(rule: Rule, overlay: Overlay, settings: Settings) -> tuple[Context,
     chosen = settings.rule(rule, overlay.name)
     if not chosen.enabled:
         return None
-    return Context(overlay.index, overlay.name, settings.kubernetes, chosen.options), chosen.severity
+    context = Context(
+        overlay.index, overlay.name, settings.kubernetes, chosen.options, lambda: overlay.origins
+    )
+    return context, chosen.severity
 
 
 def _run_rules(overlay: Overlay, settings: Settings, rules: Sequence[Rule]) -> Iterator[_Said]:

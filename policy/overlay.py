@@ -57,7 +57,8 @@ class Overlay:
         return json.dumps(resource.raw, default=str) if resource.prefix else self.documents[resource.document].text
 
     @cached_property
-    def _origins(self) -> Origins | None:
+    def origins(self) -> Origins | None:
+        """Where its fields come from; None for plain manifests."""
         return None if self.tree is None else Origins(self.tree)
 
     @cached_property
@@ -73,7 +74,7 @@ class Overlay:
         if isinstance(at, Place):
             return at, True
         resource = self.resource(at.object)
-        origin = (self._origins or self._origins_of_document(resource.document)).place(resource.raw, at.path)
+        origin = (self.origins or self._origins_of_document(resource.document)).place(resource.raw, at.path)
         return origin.place, origin.exact
 
     def _origins_of_document(self, number: int) -> Origins:

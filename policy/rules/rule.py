@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from policy.findings import Finding, Severity, Skipped
+from policy.kustomize.origin import Origins
 from policy.manifests.index import Index
 
 T = TypeVar("T")
@@ -30,6 +31,8 @@ class Context:
     kubernetes: tuple[str, ...] = ()
     """The Kubernetes minor versions that must hold, oldest first, e.g. ``("1.34", "1.37")``."""
     chosen: Options = field(default_factory=Options)
+    origins: Callable[[], Origins | None] = lambda: None
+    """Where rendered fields come from; None where the input is no kustomization. Worked out when first asked."""
 
     def options(self, kind: type[T]) -> T:
         """The rule's settings, of the type that the rule names in ``Rule.options``."""
