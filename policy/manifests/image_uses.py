@@ -12,9 +12,10 @@ from policy.manifests.workloads import Workload
 
 @dataclass(frozen=True, slots=True)
 class ImageUse:
-    """An image and the field that names it; ``image`` is None where the field is absent or empty."""
+    """An image, the field that names it, and who does what with it; ``image`` is None where the field is empty."""
 
     who: str
+    verb: str
     image: Image | None
     at: Field
     pull_policy: str | None
@@ -26,6 +27,7 @@ def image_uses(workload: Workload) -> Iterator[ImageUse]:
     for container in workload.containers:
         yield ImageUse(
             str(container),
+            "runs",
             container.image,
             container.field("image"),
             container.spec.image_pull_policy,
@@ -35,4 +37,6 @@ def image_uses(workload: Workload) -> Iterator[ImageUse]:
         if volume.image is not None:
             at = workload.pod_field("volumes", index, "image")
             image = parse_image(volume.image.reference) if volume.image.reference else None
-            yield ImageUse(f"volume {volume.name}", image, at["reference"], volume.image.pull_policy, at["pullPolicy"])
+            yield ImageUse(
+                f"volume {volume.name}", "mounts", image, at["reference"], volume.image.pull_policy, at["pullPolicy"]
+            )

@@ -29,10 +29,12 @@ def test_containers_of_each_kind_and_image_volumes() -> None:
     assert made is not None
 
     assert [
-        (use.who, str(use.image), use.at.path, use.pull_policy, use.pull_policy_at.path) for use in image_uses(made)
+        (use.who, use.verb, str(use.image), use.at.path, use.pull_policy, use.pull_policy_at.path)
+        for use in image_uses(made)
     ] == [
         (
             who,
+            "mounts" if path[0] == "volumes" else "runs",
             image,
             ("spec", *path, "reference" if path[0] == "volumes" else "image"),
             policy,

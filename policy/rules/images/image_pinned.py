@@ -38,13 +38,13 @@ def check(workload: Workload, context: Context) -> Iterator[Finding]:
         elif image.digest is None:
             yield Finding(
                 at=use.at,
-                message=f"{use.who} runs {image}, which is not pinned",
+                message=f"{use.who} {use.verb} {image}, which is not pinned",
                 fix=f"append the digest: {image}@sha256:…",
             )
         elif not image.is_pinned:
             yield Finding(
                 at=use.at,
-                message=f"{use.who} runs {image}, whose digest {image.digest} is not one",
+                message=f"{use.who} {use.verb} {image}, whose digest {image.digest} is not one",
                 fix="copy the whole digest: sha256: and 64 hexadecimal digits",
             )
 

@@ -46,7 +46,7 @@ def check(workload: Workload, context: Context) -> Iterator[Finding]:
         if use.image is not None and not f"{use.image.location}/".startswith(prefixes):
             yield Finding(
                 at=use.at,
-                message=f"{use.who} runs {use.image.location}; allowed: {', '.join(allowed)}",
+                message=f"{use.who} {use.verb} {use.image.location}; allowed: {', '.join(allowed)}",
                 fix="use the image from a place that is allowed",
             )
 

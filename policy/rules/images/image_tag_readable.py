@@ -43,7 +43,7 @@ def check(workload: Workload, context: Context) -> Iterator[Finding]:
             says = "which has no tag" if use.image.tag is None else f"and the tag {use.image.tag} tells no version"
             yield Finding(
                 at=use.at,
-                message=f"{use.who} runs {use.image}, {says}",
+                message=f"{use.who} {use.verb} {use.image}, {says}",
                 fix="write the version's tag before the digest, e.g. redis:7.4-alpine@sha256:…",
             )
 

@@ -41,12 +41,18 @@ def check(workload: Workload, context: Context) -> Iterator[Finding]:
         security = container.spec.security_context
         dropped = security.capabilities.drop or () if security is not None and security.capabilities is not None else ()
         if "ALL" not in dropped:
-            says = f"drops only {', '.join(dropped)}" if dropped else "drops no capabilities"
             yield Finding(
                 at=container.field("securityContext", "capabilities", "drop"),
-                message=f"{container} {says}",
+                message=f"{container} {_says(dropped)}",
                 fix="set capabilities.drop: [ALL]",
             )
+
+
+def _says(dropped: tuple[str, ...]) -> str:
+    misspelt = next((name for name in dropped if name.upper().removeprefix("CAP_") == "ALL"), None)
+    if misspelt:
+        return f"drops {misspelt}, which is not ALL"
+    return f"drops only {', '.join(dropped)}" if dropped else "drops no capabilities"
 
 
 RULE = Rule(id="capabilities-dropped", applies_to=Workload, severity=Severity.ERROR, check=check)

@@ -44,7 +44,7 @@ def check(workload: Workload, context: Context) -> Iterator[Finding]:
     for setting, containers in by_field(setting for setting in host_process(workload) if setting.value):
         yield Finding(
             at=setting.at,
-            message=f"hostProcess is true for {listed(containers)}: it runs as a process of its Windows node",
+            message=f"hostProcess is true for {listed(containers)}: a process of the Windows node itself",
             fix="remove hostProcess",
         )
 

@@ -70,13 +70,16 @@ def check(index: Index, context: Context) -> Iterator[Finding]:
     for name in index.namespaces:
         namespace, workloads = by_name.get(name), index.workloads_in(name)
         level, version = Level(options.default), LATEST
+        who = f"the default level, {level.value},"
         if namespace is not None:
             yield from _level_finding(namespace, workloads, Level(options.minimum))
             yield from _version_finding(namespace)
-            level, version = _enforced(namespace, level)
+            if _label(namespace, ENFORCE) is not None:
+                level, version = _enforced(namespace)
+                who = level.value
         policies = {target: min(target, version) for target in targets}
         for workload in workloads:
-            yield from _pods(workload, level, policies)
+            yield from _pods(workload, level, policies, who)
 
 
 def _label(namespace: Namespace, key: str) -> str | None:
@@ -85,11 +88,11 @@ def _label(namespace: Namespace, key: str) -> str | None:
     return None if value is None else str(value)
 
 
-def _enforced(namespace: Namespace, default: Level) -> tuple[Level, int]:
+def _enforced(namespace: Namespace) -> tuple[Level, int]:
     """What the API server enforces: labels that it does not understand mean restricted and latest."""
-    level, version = _label(namespace, ENFORCE), parse_version(_label(namespace, ENFORCE_VERSION) or "latest")
-    enforced = default if level is None else parse_level(level) or Level.RESTRICTED
-    return enforced, LATEST if version is None else version
+    level = parse_level(_label(namespace, ENFORCE) or "")
+    version = parse_version(_label(namespace, ENFORCE_VERSION) or "latest")
+    return level or Level.RESTRICTED, LATEST if version is None else version
 
 
 def _level_finding(namespace: Namespace, workloads: tuple[Workload, ...], minimum: Level) -> Iterator[Finding]:
@@ -119,7 +122,7 @@ def _version_finding(namespace: Namespace) -> Iterator[Finding]:
         )
 
 
-def _pods(workload: Workload, level: Level, policies: Mapping[int, int]) -> Iterator[Finding]:
+def _pods(workload: Workload, level: Level, policies: Mapping[int, int], who: str) -> Iterator[Finding]:
     """``policies`` is the policy version that applies on each version of Kubernetes."""
     for violation in violations(workload, level):
         refusing = [target for target, policy in policies.items() if violation.holds_in(policy)]
@@ -129,7 +132,7 @@ def _pods(workload: Workload, level: Level, policies: Mapping[int, int]) -> Iter
             )
             yield Finding(
                 at=violation.at,
-                message=f"{violation.says}: {level.value} refuses it{versions} (control {violation.control})",
+                message=f"{violation.says}: {who} refuses it{versions} (control {violation.control})",
                 fix=violation.allowed,
             )
 

@@ -88,7 +88,7 @@ def _rule(rule: PolicyRule, at: Field) -> Iterator[Finding]:
             if _is_wildcard(value):
                 yield Finding(
                     at=at[name][index],
-                    message=f"{value} grants {'all' if value in ('*', '/*') else 'more than one of the'} {what}",
+                    message=f"{value} grants {f'all {what}' if len(value) < 3 else 'whatever it matches'}",
                     fix=f"name the {what} that are needed",
                 )
     if "*" not in (rule.verbs or ()):
@@ -129,11 +129,11 @@ def _power(group: str, resource: str, verbs: frozenset[str], by_name: bool) -> s
     if group not in ("", "*"):
         return None
     if resource == "secrets" and not by_name and verbs & _READ:
-        return f"{', '.join(sorted(verbs & _READ))} of secrets reads every Secret; resourceNames is missing"
+        return f"{' and '.join(sorted(verbs & _READ))} of every Secret; resourceNames is missing"
     if resource == "serviceaccounts/token" and not by_name and "create" in verbs:
-        return "create of serviceaccounts/token makes tokens of every ServiceAccount; resourceNames is missing"
+        return "creates tokens of every ServiceAccount; resourceNames is missing"
     running = verbs & _COMMANDS.get(resource, frozenset())
-    return f"{', '.join(sorted(running))} of {resource} runs commands in pods" if running else None
+    return f"{' and '.join(sorted(running))} of {resource} runs commands in pods" if running else None
 
 
 RULE = Rule(id="role-least-privilege", applies_to=Index, severity=Severity.ERROR, check=check)
