@@ -1,0 +1,164 @@
+"""No safety of base/ can be taken away without a rule that says so, at the file where it was.
+
+Each probe, limit, request, security field, size, policy and quota of base/ is removed in turn in a copy of the
+repository, which is then checked as it would be. Removing the same field elsewhere is another mutant: there is one for
+every place.
+"""
+
+from __future__ import annotations
+
+import datetime
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from policy.engine import check
+from policy.rules import RULES
+from policy.settings import load_settings
+from policy.targets import targets
+
+REPOSITORY = Path(__file__).parent.parent
+WITHOUT_SCHEMAS = [rule for rule in RULES if rule.id != "schema-valid"]
+"""A removed safety is still valid; what schemas refuse is tested elsewhere."""
+
+SHARED = {"base/postgres": "base/*-db"}
+"""A component's part is missing where the object that takes it is declared."""
+
+COPIED = ("base", "overlays", "policy.toml", "topology.yaml")
+
+REMOVED_FIELDS = frozenset(
+    {
+        "readinessProbe",
+        "livenessProbe",
+        "startupProbe",
+        "serviceAccountName",
+        "sizeLimit",
+    }
+)
+"""Removed wherever they stand in a pod or a policy."""
+
+REMOVED_WITHIN = frozenset(
+    {"requests", "limits", "securityContext", "hard", "default", "defaultRequest", "capabilities"}
+)
+"""Each of the fields inside these is removed in turn."""
+
+NO_SAFETY = {
+    "fsGroup": "lets the pod write to its volume; without it the pod fails, and no harm is done",
+    "fsGroupChangePolicy": "how fast a volume is mounted",
+    "storage": "of a claim template: every overlay states its own size",
+}
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """Files of base/ and the path of what is removed from each of them, where it is there."""
+
+    file: str
+    path: tuple[str | int, ...]
+    also: str | None = None
+    also_path: tuple[str | int, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.file}: {'.'.join(map(str, self.path))}"
+
+
+def mutants() -> Iterator[Mutant]:
+    for file in sorted((REPOSITORY / "base").rglob("*.yaml")):
+        name = str(file.relative_to(REPOSITORY))
+        if file.name != "kustomization.yaml":
+            yield from (Mutant(name, path) for path in _removable(yaml.safe_load(file.read_text(encoding="utf-8")), ()))
+    for entry in ("network-policy.yaml", "resource-quota.yaml", "limit-range.yaml"):
+        yield Mutant("base/platform/kustomization.yaml", ("resources", entry))
+    for direction in (0, 1):
+        yield Mutant("base/platform/network-policy.yaml", ("spec", "policyTypes", direction))
+    yield from _tokens()
+
+
+def _tokens() -> Iterator[Mutant]:
+    """A token is refused twice, by the pod and by its account: only without both it is mounted."""
+    pod = ("spec", "template", "spec", "automountServiceAccountToken")
+    for account in sorted((REPOSITORY / "base").glob("*/service-account.yaml")):
+        folder = account.parent
+        workload = next(
+            (
+                file
+                for file in (folder / "deployment.yaml", folder.parent / "postgres/stateful-set.yaml")
+                if file.exists()
+            )
+        )
+        if (folder / "stateful-set.yaml").exists() and "-db" not in folder.name:
+            workload = folder / "stateful-set.yaml"
+        if folder.name != "credentials":
+            yield Mutant(
+                str(account.relative_to(REPOSITORY)),
+                ("automountServiceAccountToken",),
+                str(workload.relative_to(REPOSITORY)),
+                pod,
+            )
+
+
+def _removable(node: Any, path: tuple[str | int, ...]) -> Iterator[tuple[str | int, ...]]:
+    items = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
+    for key, value in items:
+        here = (*path, key)
+        if key in NO_SAFETY:
+            continue
+        if key in REMOVED_FIELDS or (path and path[-1] in REMOVED_WITHIN):
+            yield here
+        if key == "labels" and path[-1:] == ("metadata",) and node.get("name") == "ecommerce":
+            yield (*here, "pod-security.kubernetes.io/enforce")
+        yield from _removable(value, here)
+
+
+def remove(file: Path, path: tuple[str | int, ...]) -> None:
+    document = yaml.safe_load(file.read_text(encoding="utf-8"))
+    holder = document
+    for step in path[:-1]:
+        holder = holder[step]
+    if isinstance(holder, list) and isinstance(path[-1], str):
+        holder.remove(path[-1])
+    else:
+        del holder[path[-1]]
+    file.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("repository")
+    for name in COPIED:
+        source = REPOSITORY / name
+        if source.is_dir():
+            shutil.copytree(source, root / name)
+        else:
+            shutil.copy(source, root / name)
+    (root / ".git").mkdir()
+    return root
+
+
+@pytest.mark.parametrize("mutant", list(mutants()), ids=str)
+def test_a_removed_safety_is_found_in_its_file(mutant: Mutant, copy: Path) -> None:
+    removed = [(copy / mutant.file, mutant.path)]
+    if mutant.also:
+        removed.append((copy / mutant.also, mutant.also_path))
+    originals = [file.read_text(encoding="utf-8") for file, _ in removed]
+    try:
+        for file, path in removed:
+            remove(file, path)
+        settings = load_settings(copy / "policy.toml", RULES)
+        result = check(
+            targets(["prod"], settings), settings, WITHOUT_SCHEMAS, today=datetime.date.today(), is_whole_run=False
+        )
+    finally:
+        for (file, _), original in zip(removed, originals, strict=True):
+            file.write_text(original, encoding="utf-8")
+
+    folder = mutant.file.rpartition("/")[0]
+    files = {finding.place.file for finding in result.findings} | {str(error.file) for error in result.all_errors}
+    assert files, "nothing was found"
+    assert any(fnmatchcase(file, f"{SHARED.get(folder, folder)}/*") for file in files), files
