@@ -7,36 +7,77 @@ from dataclasses import dataclass
 
 from policy.findings import Field
 from policy.manifests.images import Image, parse_image
-from policy.manifests.workloads import Workload
+from policy.manifests.pod_spec import ImageVolume
+from policy.manifests.workloads import Container, Workload
 
 
 @dataclass(frozen=True, slots=True)
-class ImageUse:
-    """An image, the field that names it, and who does what with it; ``image`` is None where the field is empty."""
+class ContainerImage:
+    """The image of a container; ``image`` is None where the field is absent or empty."""
 
-    who: str
-    verb: str
-    image: Image | None
-    at: Field
-    pull_policy: str | None
-    pull_policy_at: Field
+    container: Container
+
+    verb = "runs"
+
+    @property
+    def image(self) -> Image | None:
+        return self.container.image
+
+    @property
+    def who(self) -> str:
+        return str(self.container)
+
+    @property
+    def at(self) -> Field:
+        return self.container.field("image")
+
+    @property
+    def pull_policy(self) -> str | None:
+        return self.container.spec.image_pull_policy
+
+    @property
+    def pull_policy_at(self) -> Field:
+        return self.container.field("imagePullPolicy")
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeImage:
+    """The image of an image volume; ``image`` is None where the field is absent or empty."""
+
+    name: str
+    volume: ImageVolume
+    volume_at: Field
+
+    verb = "mounts"
+
+    @property
+    def image(self) -> Image | None:
+        return parse_image(self.volume.reference) if self.volume.reference else None
+
+    @property
+    def who(self) -> str:
+        return f"volume {self.name}"
+
+    @property
+    def at(self) -> Field:
+        return self.volume_at["reference"]
+
+    @property
+    def pull_policy(self) -> str | None:
+        return self.volume.pull_policy
+
+    @property
+    def pull_policy_at(self) -> Field:
+        return self.volume_at["pullPolicy"]
+
+
+ImageUse = ContainerImage | VolumeImage
+"""An image: who does what with it, and the fields that name it and say when it is pulled."""
 
 
 def image_uses(workload: Workload) -> Iterator[ImageUse]:
     """Every image that a pod of the workload pulls, in the order of the manifest."""
-    for container in workload.containers:
-        yield ImageUse(
-            str(container),
-            "runs",
-            container.image,
-            container.field("image"),
-            container.spec.image_pull_policy,
-            container.field("imagePullPolicy"),
-        )
+    yield from map(ContainerImage, workload.containers)
     for index, volume in enumerate(workload.pod.volumes or ()):
         if volume.image is not None:
-            at = workload.pod_field("volumes", index, "image")
-            image = parse_image(volume.image.reference) if volume.image.reference else None
-            yield ImageUse(
-                f"volume {volume.name}", "mounts", image, at["reference"], volume.image.pull_policy, at["pullPolicy"]
-            )
+            yield VolumeImage(volume.name, volume.image, workload.pod_field("volumes", index, "image"))

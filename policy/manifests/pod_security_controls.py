@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from policy.findings import Field
 from policy.manifests.pod_spec import LifecycleHandler, PodSecurityContext, Probe, SecurityContext, SELinuxOptions
 from policy.manifests.security import by_field, listed, run_as_non_root, seccomp_profile
-from policy.manifests.workloads import Workload
+from policy.manifests.workloads import Container, Workload
 
 NEVER = 1_000_000
 """A minor version that no Kubernetes reaches."""
@@ -71,6 +71,9 @@ _WINDOWS_EXEMPT = 25
 _USER_NAMESPACE_EXEMPT = 35
 
 
+_Owner = Workload | Container
+
+
 @dataclass(frozen=True, slots=True)
 class Breach:
     """A refused field: where, what is wrong, and the minor version from which it is allowed again."""
@@ -81,9 +84,10 @@ class Breach:
 
 
 def host_process(workload: Workload) -> Iterator[Breach]:
-    for at, who, context in _contexts(workload):
+    for owner, context in _contexts(workload):
         if context.windows_options is not None and context.windows_options.host_process:
-            yield Breach(at["windowsOptions"]["hostProcess"], f"{who} runs as a process of its Windows node")
+            at = _at(owner, "windowsOptions", "hostProcess")
+            yield Breach(at, f"{_who(owner)} runs as a process of its Windows node")
 
 
 def host_namespaces(workload: Workload) -> Iterator[Breach]:
@@ -141,23 +145,21 @@ def host_ports(workload: Workload) -> Iterator[Breach]:
 def host_probes(workload: Workload) -> Iterator[Breach]:
     for container in workload.containers:
         spec = container.spec
-        for name, probe in (
-            ("livenessProbe", spec.liveness_probe),
-            ("readinessProbe", spec.readiness_probe),
-            ("startupProbe", spec.startup_probe),
-        ):
-            yield from _asked_hosts(container.field(name), f"{name} of {container}", probe)
+        yield from _asked_host(container, spec.liveness_probe, "livenessProbe")
+        yield from _asked_host(container, spec.readiness_probe, "readinessProbe")
+        yield from _asked_host(container, spec.startup_probe, "startupProbe")
         if spec.lifecycle is not None:
-            for name, hook in (("postStart", spec.lifecycle.post_start), ("preStop", spec.lifecycle.pre_stop)):
-                yield from _asked_hosts(container.field("lifecycle", name), f"{name} of {container}", hook)
+            yield from _asked_host(container, spec.lifecycle.post_start, "lifecycle", "postStart")
+            yield from _asked_host(container, spec.lifecycle.pre_stop, "lifecycle", "preStop")
 
 
 def app_armor(workload: Workload) -> Iterator[Breach]:
-    for at, who, context in _contexts(workload):
+    for owner, context in _contexts(workload):
         profile = context.app_armor_profile
         if profile is not None and profile.type not in _PROFILE_TYPES:
             kind = profile.type or "without a type"
-            yield Breach(at["appArmorProfile"]["type"], f"the AppArmor profile of {who} is {kind}")
+            at = _at(owner, "appArmorProfile", "type")
+            yield Breach(at, f"the AppArmor profile of {_who(owner)} is {kind}")
 
 
 def app_armor_annotations(workload: Workload) -> Iterator[Breach]:
@@ -170,17 +172,18 @@ def app_armor_annotations(workload: Workload) -> Iterator[Breach]:
 
 
 def se_linux_type(workload: Workload) -> Iterator[Breach]:
-    for at, who, options in _se_linux_options(workload):
+    for owner, options in _se_linux_options(workload):
         since = _SELINUX_TYPES.get(options.type or "", NEVER)
         if since:
-            yield Breach(at["type"], f"{who} has the SELinux type {options.type}", since)
+            at = _at(owner, "seLinuxOptions", "type")
+            yield Breach(at, f"{_who(owner)} has the SELinux type {options.type}", since)
 
 
 def se_linux_user_and_role(workload: Workload) -> Iterator[Breach]:
-    for at, who, options in _se_linux_options(workload):
+    for owner, options in _se_linux_options(workload):
         for name, value in (("user", options.user), ("role", options.role)):
             if value:
-                yield Breach(at[name], f"{who} has the SELinux {name} {value}")
+                yield Breach(_at(owner, "seLinuxOptions", name), f"{_who(owner)} has the SELinux {name} {value}")
 
 
 def proc_mount(workload: Workload) -> Iterator[Breach]:
@@ -237,22 +240,21 @@ def privilege_escalation(workload: Workload) -> Iterator[Breach]:
 def not_non_root(workload: Workload) -> Iterator[Breach]:
     until = _user_namespace_exemption(workload)
     pod = workload.pod.security_context
-    pod_field = workload.pod_field("securityContext", "runAsNonRoot")
     if pod is not None and pod.run_as_non_root is False:
-        yield Breach(pod_field, "runAsNonRoot of the pod is false", until)
+        yield Breach(_at(workload, "runAsNonRoot"), "runAsNonRoot of the pod is false", until)
     wrong = (setting for setting in run_as_non_root(workload) if not setting.value)
     for setting, containers in by_field(wrong):
         if setting.value is None:
             yield Breach(setting.at, f"runAsNonRoot is not set for {listed(containers)}", until)
-        elif setting.at != pod_field:
+        elif setting.pod is None:
             yield Breach(setting.at, f"runAsNonRoot of {setting.container} is false", until)
 
 
 def root_user(workload: Workload) -> Iterator[Breach]:
     until = _user_namespace_exemption(workload)
-    for at, who, context in _contexts(workload):
+    for owner, context in _contexts(workload):
         if context.run_as_user == 0:
-            yield Breach(at["runAsUser"], f"runAsUser of {who} is 0", until)
+            yield Breach(_at(owner, "runAsUser"), f"runAsUser of {_who(owner)} is 0", until)
 
 
 def _windows_exemption(workload: Workload) -> int:
@@ -284,35 +286,47 @@ def _proc_mount(workload: Workload, until: int) -> Iterator[Breach]:
             yield Breach(at, f"procMount of {container} is {context.proc_mount}", until)
 
 
-def _asked_hosts(at: Field, who: str, action: Probe | LifecycleHandler | None) -> Iterator[Breach]:
-    if action is not None:
-        if action.http_get is not None and action.http_get.host:
-            yield Breach(at["httpGet"]["host"], f"{who} asks the host {action.http_get.host}")
-        if action.tcp_socket is not None and action.tcp_socket.host:
-            yield Breach(at["tcpSocket"]["host"], f"{who} asks the host {action.tcp_socket.host}")
+def _asked_host(container: Container, action: Probe | LifecycleHandler | None, *path: str) -> Iterator[Breach]:
+    if action is None:
+        return
+    for name, asks in (("httpGet", action.http_get), ("tcpSocket", action.tcp_socket)):
+        if asks is not None and asks.host:
+            at = container.field(*path, name, "host")
+            yield Breach(at, f"{path[-1]} of {container} asks the host {asks.host}")
 
 
 def _wrong_seccomp(workload: Workload, until: int) -> Iterator[Breach]:
-    for at, who, context in _contexts(workload):
+    for owner, context in _contexts(workload):
         profile = context.seccomp_profile
         if profile is not None and profile.type not in _PROFILE_TYPES:
             kind = profile.type or "without a type"
-            yield Breach(at["seccompProfile"]["type"], f"the seccomp profile of {who} is {kind}", until)
+            at = _at(owner, "seccompProfile", "type")
+            yield Breach(at, f"the seccomp profile of {_who(owner)} is {kind}", until)
 
 
-def _se_linux_options(workload: Workload) -> Iterator[tuple[Field, str, SELinuxOptions]]:
-    for at, who, context in _contexts(workload):
+def _se_linux_options(workload: Workload) -> Iterator[tuple[_Owner, SELinuxOptions]]:
+    for owner, context in _contexts(workload):
         if context.se_linux_options is not None:
-            yield at["seLinuxOptions"], who, context.se_linux_options
+            yield owner, context.se_linux_options
 
 
-def _contexts(workload: Workload) -> Iterator[tuple[Field, str, PodSecurityContext | SecurityContext]]:
-    """The security contexts that are set: the pod's, then those of its containers."""
+def _contexts(workload: Workload) -> Iterator[tuple[_Owner, PodSecurityContext | SecurityContext]]:
+    """The security contexts that are set, with whose they are: the pod's, then those of its containers."""
     if workload.pod.security_context is not None:
-        yield workload.pod_field("securityContext"), "the pod", workload.pod.security_context
+        yield workload, workload.pod.security_context
     for container in workload.containers:
         if container.spec.security_context is not None:
-            yield container.field("securityContext"), str(container), container.spec.security_context
+            yield container, container.spec.security_context
+
+
+def _at(owner: _Owner, *path: str) -> Field:
+    """A field of a security context. Built for a breach only: most pods have none."""
+    field = owner.pod_field if isinstance(owner, Workload) else owner.field
+    return field("securityContext", *path)
+
+
+def _who(owner: _Owner) -> str:
+    return "the pod" if isinstance(owner, Workload) else str(owner)
 
 
 def _annotation(workload: Workload, key: str) -> Field:

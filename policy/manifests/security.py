@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from policy.findings import Field
+from policy.findings import Field, FieldPath
 from policy.manifests.pod_spec import PodSecurityContext, Profile, SecurityContext
 from policy.manifests.workloads import Container, Workload
 
@@ -18,15 +18,21 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Effective(Generic[T]):
-    """A setting of one container as it takes effect, and the field to edit.
-
-    ``at`` is where the value is set. Where it is set nowhere (``value`` is None), it is where it belongs: in the
-    container, if a sibling container has its own, else in the pod, for all containers at once.
-    """
+    """A setting of one container as it takes effect: from its pod (``pod`` is set then), or from itself."""
 
     container: Container
     value: T | None
-    at: Field
+    pod: Workload | None
+    path: FieldPath
+
+    @property
+    def at(self) -> Field:
+        """The field to edit: where the value is set.
+
+        Where it is set nowhere (``value`` is None), where it belongs: in the container, if a sibling container has its
+        own, else in the pod, for all containers at once.
+        """
+        return self.container.field(*self.path) if self.pod is None else self.pod.pod_field(*self.path)
 
 
 def run_as_non_root(workload: Workload) -> list[Effective[bool]]:
@@ -83,17 +89,14 @@ def _inherited(
     parents: tuple[str, ...] = (),
 ) -> list[Effective[T]]:
     path = ("securityContext", *parents, name)
-    pod = workload.pod.security_context
-    inherited = of_pod(pod) if pod is not None else None
+    of_all = workload.pod.security_context
+    inherited = of_pod(of_all) if of_all is not None else None
     owned = [
         of_container(container.spec.security_context) if container.spec.security_context is not None else None
         for container in workload.containers
     ]
-    belongs_in_pod = inherited is not None or all(value is None for value in owned)
-    pod_field = workload.pod_field(*path)
+    pod = workload if inherited is not None or not any(value is not None for value in owned) else None
     return [
-        Effective(container, inherited, pod_field)
-        if own is None and belongs_in_pod
-        else Effective(container, own, container.field(*path))
+        Effective(container, inherited, pod, path) if own is None else Effective(container, own, None, path)
         for container, own in zip(workload.containers, owned, strict=True)
     ]
