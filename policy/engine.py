@@ -227,7 +227,7 @@ def _located(said: _Said, finding: Finding) -> LocatedFinding:
         rule=said.rule.id,
         severity=finding.severity or said.severity,
         overlays=(said.overlay.name,),
-        object=at.object if at else None,
+        objects=(at.object,) if at else (),
         path=at.path if at else (),
         message=finding.message,
         fix=finding.fix,
@@ -246,19 +246,21 @@ def _stale(exceptions: Exceptions, rules: Sequence[Rule]) -> Iterator[LocatedFin
         for finding in exception_stale.check(
             exception_stale.Unneeded(place, entry.accepted.rule, entry.accepted.object), None
         ):
-            yield LocatedFinding(rule.id, rule.severity, (), None, (), finding.message, finding.fix, place)
+            yield LocatedFinding(rule.id, rule.severity, (), (), (), finding.message, finding.fix, place)
 
 
 def _merged(findings: Sequence[LocatedFinding]) -> Iterator[LocatedFinding]:
-    """One finding for the same cause: the same place, object name and words, whatever the overlay."""
+    """One finding for the same cause: the same place and words, whatever the overlay and the object."""
     groups: dict[tuple[Any, ...], list[LocatedFinding]] = defaultdict(list)
     for finding in findings:
-        about = (finding.object.kind, finding.object.name) if finding.object else None
-        groups[(finding.rule, finding.place, about, finding.message, finding.note)].append(finding)
+        groups[(finding.rule, finding.place, finding.message, finding.note)].append(finding)
     for group in groups.values():
-        names = dict.fromkeys(name for finding in group for name in finding.overlays)
+        overlays = dict.fromkeys(name for finding in group for name in finding.overlays)
+        objects = {(ref.kind, ref.name): ref for finding in reversed(group) for ref in finding.objects}
         severity = min((finding.severity for finding in group), key=list(Severity).index)
-        yield replace(group[0], overlays=tuple(names), severity=severity)
+        yield replace(
+            group[0], overlays=tuple(overlays), objects=tuple(reversed(objects.values())), severity=severity
+        )
 
 
 def _no_objects(overlays: Sequence[Overlay]) -> Iterator[LocatedSkip]:

@@ -11,15 +11,16 @@ from policy.findings import FieldPath, ObjectRef, Place, Severity
 
 @dataclass(frozen=True, slots=True)
 class LocatedFinding:
-    """A finding at the source line that is to be edited; the same cause seen in several overlays is one finding.
+    """A finding at the source line that is to be edited.
 
-    ``path`` is the field in the rendered object. ``exact`` is False where only the nearest known place could be told.
+    The same cause seen in several overlays, or in several objects that share a source, is one finding. ``path`` is the
+    field in the first of the rendered objects. ``exact`` is False where only the nearest known place could be told.
     """
 
     rule: str
     severity: Severity
     overlays: tuple[str, ...]
-    object: ObjectRef | None
+    objects: tuple[ObjectRef, ...]
     path: FieldPath
     message: str
     fix: str | None

@@ -49,7 +49,7 @@ def _finding(finding: LocatedFinding) -> dict[str, Any]:
         "rule": finding.rule,
         "severity": finding.severity.value,
         "overlays": list(finding.overlays),
-        "object": _object(finding.object),
+        "objects": [_object(ref) for ref in finding.objects],
         "path": list(finding.path),
         "message": finding.message,
         "fix": finding.fix,

@@ -35,7 +35,7 @@ def render(result: Result, *, root: Path, color: bool) -> str:
 
 def _finding(finding: LocatedFinding, root: Path, style: _Style) -> list[str]:
     level = finding.severity.value
-    about = f"  {finding.object}" if finding.object else ""
+    about = f"  {', '.join(map(str, finding.objects))}" if finding.objects else ""
     overlays = f"  {', '.join(finding.overlays)}" if finding.overlays else ""
     lines = [f"{style(level, level)}  {style('bold', finding.rule)}{about}{overlays}"]
     lines.append(f"  {_shown(finding.place, root)}" + ("" if finding.exact else "  (nearest known place)"))

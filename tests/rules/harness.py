@@ -68,7 +68,7 @@ def _run_on_files(rule: Rule, case: Case, folder: Path) -> tuple[list[dict[str, 
     assert not result.all_errors, [str(error) for error in result.all_errors]
     findings = [
         {
-            **({"object": str(finding.object)} if finding.object else {}),
+            **({"object": ", ".join(map(str, finding.objects))} if finding.objects else {}),
             "place": str(finding.place),
             "message": finding.message,
         }
