@@ -1,11 +1,13 @@
-"""Containers run as another user than root.
+"""Containers run as another user than root, and not in root's group.
 
 A container runs as root unless something keeps it from it: `runAsNonRoot: true` (Kubernetes then refuses to start an
-image whose user is root), or a `runAsUser` other than 0. Both may be set in the pod for all its containers.
+image whose user is root), or a `runAsUser` other than 0. Both may be set in the pod for all its containers. A
+`runAsGroup` of 0 is found where it is written; where none is, `user-id-high` says so.
 
-Why: who breaks out of a process that runs as root is root on the node, unless every other line of defence holds.
+Why: who breaks out of a process that runs as root is root on the node, unless every other line of defence holds. And
+much of what root keeps to itself its group may read.
 
-Fix: set `runAsNonRoot: true` in the pod's securityContext, and a `runAsUser` where the image names none by number.
+Fix: set `runAsNonRoot: true` in the pod's securityContext, with a `runAsUser` where the image names none by number.
 
 Bad:
 
@@ -34,19 +36,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from policy.findings import Finding, Severity
-from policy.manifests.security import Effective, by_field, listed, run_as_non_root, run_as_user
+from policy.manifests.security import Effective, by_field, listed, run_as_group, run_as_non_root, run_as_user
 from policy.manifests.workloads import Workload
 from policy.rules.rule import Context, Rule
 
 
 def check(workload: Workload, context: Context) -> Iterator[Finding]:
     users = run_as_user(workload)
-    for user, containers in by_field(user for user in users if user.value == 0):
-        yield Finding(
-            at=user.at,
-            message=f"runAsUser is 0, which is root, for {listed(containers)}",
-            fix="name the number of another user",
-        )
+    for name, settings in (("runAsUser", users), ("runAsGroup", run_as_group(workload))):
+        for setting, containers in by_field(setting for setting in settings if setting.value == 0):
+            yield Finding(
+                at=setting.at,
+                message=f"{name} is 0, which is root, for {listed(containers)}",
+                fix="use another number",
+            )
     unknown = [
         setting
         for setting, user in zip(run_as_non_root(workload), users, strict=True)
