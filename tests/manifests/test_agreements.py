@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 import yaml
 
-from .gateway import substitute
 from .rendered import ENVIRONMENTS, REPOSITORY, Document, container, environment_of, of_kind, one, overlay, pod, pods
 
 pytestmark = pytest.mark.parametrize("environment", ENVIRONMENTS)
@@ -132,13 +131,6 @@ def test_the_ingress_and_the_gateway_take_bodies_of_the_same_size(environment: s
     annotations = one(overlay(environment), "Ingress", "ingress")["metadata"]["annotations"]
     (limit,) = re.findall(r"client_max_body_size (\w+);", gateway_configuration(environment)["default.conf.template"])
     assert annotations["nginx.ingress.kubernetes.io/proxy-body-size"] == limit
-
-
-def test_the_gateway_serves_the_path_that_its_probes_ask(environment: str) -> None:
-    text = substitute(gateway_configuration(environment)["default.conf.template"], "10.96.0.10")
-    spec = container(overlay(environment), "api-gateway")
-    for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
-        assert f"location = {spec[probe]['httpGet']['path']} {{" in text
 
 
 def test_everything_the_gateway_writes_is_on_a_writable_volume(environment: str) -> None:

@@ -144,6 +144,12 @@ def test_what_a_service_answers_passes_unchanged(shop: Shop) -> None:
         assert EVERY_ANSWER.items() <= answer.headers.items()
 
 
+@pytest.mark.parametrize("probe", ["startupProbe", "readinessProbe", "livenessProbe"])
+def test_it_answers_what_its_probes_ask(shop: Shop, probe: str) -> None:
+    path = container(overlay("prod"), "api-gateway")[probe]["httpGet"]["path"]
+    assert (shop.gateway.ask(path).status, shop.gateway.ask(path).json) == (200, {"status": "ok"})
+
+
 def test_headers_of_a_good_answer(shop: Shop) -> None:
     answer = shop.gateway.ask("/api/users")
     assert EVERY_ANSWER.items() <= answer.headers.items()
