@@ -11,7 +11,7 @@ newest = "1.37"
 prod = "overlays/prod"
 
 [tools]                 # exact versions; without an entry any version will do
-kustomize = "5.8.1"
+kustomize = "5.8.3"
 
 [schemas]
 crds = ["crds/"]        # files or folders of CustomResourceDefinitions

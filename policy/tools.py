@@ -40,7 +40,7 @@ _REMEMBERED = 64
 
 
 def find_tool(name: str, *, wanted: str | None, root: Path) -> Path:
-    """Where the tool ``name`` of version ``wanted`` (``5.8.1``; None: any) is.
+    """Where the tool ``name`` of version ``wanted`` (``5.8.3``; None: any) is.
 
     Looked at, in this order: the environment variable ``POLICY_<NAME>``, ``<root>/.tools/bin``, the folder of the
     running Python, PATH. A wrong version in one of the last three is passed over if a later one is right.

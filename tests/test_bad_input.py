@@ -237,7 +237,7 @@ def test_a_missing_tool_and_a_wrong_version(
     write(tmp_path, {"policy.toml": '[tools]\nkustomize = "4.5.7"\n'})
     monkeypatch.setenv("POLICY_KUSTOMIZE", kustomize)
     said = run(tmp_path, ["."], monkeypatch, capsys)
-    assert "5.8.1" in said
+    assert "5.8.3" in said
     assert "want 4.5.7" in said
 
 
