@@ -31,7 +31,7 @@ def main() -> None:
     try:
         if sys.version_info < OLDEST:
             raise CannotStartError(
-                "Python {}.{} or newer is needed, this is {}.{}".format(*OLDEST, *sys.version_info[:2])  # noqa: UP032
+                "Python {}.{} or newer is needed, this is {}.{}".format(*OLDEST, *sys.version_info[:2])
             )
         python = prepare(ROOT / ".tools" / "tox")
     except (CannotStartError, OSError) as error:
