@@ -119,18 +119,18 @@ class Index:
         """The Services that select this workload's pods."""
         return tuple(
             service
-            for service in self._in_namespace(Service, item.namespace)
+            for service in self.in_namespace(Service, item.namespace)
             if service.spec.selector and LabelSelector(match_labels=service.spec.selector).matches(item.pod_labels)
         )
 
     def network_policies_in(self, namespace: str) -> tuple[NetworkPolicy, ...]:
-        return self._in_namespace(NetworkPolicy, namespace)
+        return self.in_namespace(NetworkPolicy, namespace)
 
     def limit_ranges_in(self, namespace: str) -> tuple[LimitRange, ...]:
-        return self._in_namespace(LimitRange, namespace)
+        return self.in_namespace(LimitRange, namespace)
 
     def quotas_in(self, namespace: str) -> tuple[ResourceQuota, ...]:
-        return self._in_namespace(ResourceQuota, namespace)
+        return self.in_namespace(ResourceQuota, namespace)
 
     def place_of_namespace(self, namespace: str) -> Field:
         """Where to say that a namespace lacks something: its Namespace object, or else its first workload."""
@@ -158,7 +158,8 @@ class Index:
             found.setdefault(item.ref.namespace, []).append(item)
         return {key: tuple(items) for key, items in found.items()}
 
-    def _in_namespace(self, kind: type[AnyObject], namespace: str) -> tuple[AnyObject, ...]:
+    def in_namespace(self, kind: type[AnyObject], namespace: str) -> tuple[AnyObject, ...]:
+        """Every object of a typed kind in a namespace."""
         return self._grouped.get((kind, namespace), ())  # type: ignore[return-value]
 
     @cached_property
