@@ -44,9 +44,9 @@ from policy.rules.rule import Context, Rule
 def check(workload: Workload, context: Context) -> Iterator[Finding]:
     users = run_as_user(workload)
     for name, settings in (("runAsUser", users), ("runAsGroup", run_as_group(workload))):
-        for setting, containers in by_field(setting for setting in settings if setting.value == 0):
+        for zero, containers in by_field(setting for setting in settings if setting.value == 0):
             yield Finding(
-                at=setting.at,
+                at=zero.at,
                 message=f"{name} is 0, which is root, for {listed(containers)}",
                 fix="use another number",
             )
