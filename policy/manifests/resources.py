@@ -185,6 +185,11 @@ class NetworkPolicySpec(Struct, frozen=True):
     egress: tuple[NetworkPolicyEgressRule, ...] | None = None
 
     @property
+    def selects_every_pod(self) -> bool:
+        """Whether its podSelector is empty or absent."""
+        return self.pod_selector is None or self.pod_selector.is_empty
+
+    @property
     def directions(self) -> frozenset[str]:
         """The policy types; absent means Ingress, and Egress where there is an egress rule (API reference)."""
         if self.policy_types:

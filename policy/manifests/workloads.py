@@ -27,11 +27,12 @@ _KINDS: dict[str, tuple[frozenset[str], FieldPath]] = {
     "StatefulSet": (_APPS, ("spec", "template")),
     "DaemonSet": (_APPS, ("spec", "template")),
     "ReplicaSet": (_APPS, ("spec", "template")),
+    "DeploymentConfig": (frozenset({"apps.openshift.io"}), ("spec", "template")),
     "Job": (frozenset({"batch"}), ("spec", "template")),
     "CronJob": (frozenset({"batch"}), ("spec", "jobTemplate", "spec", "template")),
 }
 _FINITE = frozenset({"Job", "CronJob"})
-_REPLICATED = frozenset({"Deployment", "StatefulSet", "ReplicaSet", "ReplicationController"})
+_REPLICATED = frozenset({"Deployment", "StatefulSet", "ReplicaSet", "ReplicationController", "DeploymentConfig"})
 
 
 class Role(enum.Enum):
@@ -144,7 +145,7 @@ class Workload:
         raw = self.spec.selector
         if raw is None:
             return None
-        if self.kind == "ReplicationController":
+        if self.kind in ("ReplicationController", "DeploymentConfig"):
             return LabelSelector(match_labels={str(key): str(value) for key, value in raw.items()})
         return convert(raw, LabelSelector, ("spec", "selector"))
 

@@ -9,6 +9,7 @@ from policy.rules.images import (
     image_tag_readable,
     pull_policy_sound,
 )
+from policy.rules.isolation import default_deny
 from policy.rules.kustomize import file_listed, key_unique, patch_adds_container
 from policy.rules.probes import (
     liveness_probe_set,
@@ -93,6 +94,8 @@ RULES: tuple[Rule, ...] = (
     image_registry_allowed.RULE,
     image_tag_readable.RULE,
     pull_policy_sound.RULE,
+    # isolation
+    default_deny.RULE,
     # configuration
     exception_stale.RULE,
     schema_valid.RULE,
