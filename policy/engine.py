@@ -19,12 +19,13 @@ from policy.exceptions import Exceptions
 from policy.findings import Field, Finding, Place, Severity, Skipped
 from policy.kustomize.render import render
 from policy.kustomize.sources import SourceCache, SourceTree, load_sources
+from policy.manifests.index import Index
 from policy.overlay import Overlay, from_manifests, from_render, unrendered
 from policy.result import Accepted, LocatedFinding, LocatedSkip, OverlayResult, Result
 from policy.rules.configuration import exception_stale, schema_valid
 from policy.rules.rule import Context, Rule
-from policy.rules.subjects import subjects
-from policy.settings import Settings
+from policy.rules.subjects import Repository, subjects
+from policy.settings import ARGOCD, Settings
 from policy.targets import Target, TargetKind
 from policy.tools import find_tool
 
@@ -35,7 +36,7 @@ class _Said:
 
     rule: Rule
     severity: Severity
-    overlay: Overlay
+    overlay: Overlay | None
     what: Finding | Skipped
 
 
@@ -56,6 +57,7 @@ def check(
         overlays, errors = _read(targets, settings, pool)
         comparison = pool.submit(_compare_schemas, overlays, settings, rules)
         said = [one for overlay in overlays for one in _run_rules(overlay, settings, rules)]
+        said.extend(_run_repository_rules(overlays, settings, rules))
         outcome = comparison.result()
     said.extend(outcome.said)
     judged = _judge(said, Exceptions(settings.exceptions, today))
@@ -118,9 +120,7 @@ def _context(rule: Rule, overlay: Overlay, settings: Settings) -> tuple[Context,
     chosen = settings.rule(rule, overlay.name)
     if not chosen.enabled:
         return None
-    context = Context(
-        overlay.index, overlay.name, settings.kubernetes, chosen.options, lambda: overlay.origins
-    )
+    context = Context(overlay.index, overlay.name, settings.kubernetes, chosen.options, lambda: overlay.origins)
     return context, chosen.severity
 
 
@@ -133,6 +133,32 @@ def _run_rules(overlay: Overlay, settings: Settings, rules: Sequence[Rule]) -> I
         for subject in subjects(rule.applies_to, overlay.index, overlay.tree):
             for what in rule.check(subject, context):
                 yield _Said(rule, severity, overlay, what)
+
+
+def _run_repository_rules(overlays: Sequence[Overlay], settings: Settings, rules: Sequence[Rule]) -> Iterator[_Said]:
+    """The rules that look at all overlays together; a finding names the overlay that its field is in."""
+    by_name = {overlay.name: overlay for overlay in overlays}
+    environments = tuple(name for name in settings.environments if name in by_name)
+    repository = Repository(
+        indexes={name: overlay.index for name, overlay in by_name.items()},
+        trees={name: overlay.tree for name, overlay in by_name.items() if overlay.tree is not None},
+        folders={name: _folder(overlay, settings) for name, overlay in by_name.items()},
+        environments=environments,
+        argocd=ARGOCD if ARGOCD in by_name and settings.argocd else None,
+        is_whole=len(environments) == len(settings.environments) and (ARGOCD in by_name or not settings.argocd),
+    )
+    for rule in rules:
+        chosen = settings.rule(rule, "")
+        if rule.applies_to is Repository and chosen.enabled:
+            context = Context(Index(()), "", settings.kubernetes, chosen.options)
+            for what in rule.check(repository, context):
+                overlay = by_name[what.overlay] if isinstance(what, Finding) and what.overlay else None
+                yield _Said(rule, chosen.severity, overlay, what)
+
+
+def _folder(overlay: Overlay, settings: Settings) -> str:
+    path = overlay.target.path.resolve()
+    return str(path.relative_to(settings.repository) if path.is_relative_to(settings.repository) else path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +231,8 @@ def _judge(said: Sequence[_Said], exceptions: Exceptions) -> _Judged:
         if isinstance(one.what, Skipped):
             at = one.what.at
             ref = at.object if isinstance(at, Field) else None
-            judged.skipped.append(LocatedSkip(one.rule.id, (one.overlay.name,), ref, one.what.reason))
+            overlays = (one.overlay.name,) if one.overlay else ()
+            judged.skipped.append(LocatedSkip(one.rule.id, overlays, ref, one.what.reason))
             continue
         entry = exceptions.match(one.rule.id, one.overlay, one.what)
         located = _located(one, one.what)
@@ -221,20 +248,28 @@ def _judge(said: Sequence[_Said], exceptions: Exceptions) -> _Judged:
 
 
 def _located(said: _Said, finding: Finding) -> LocatedFinding:
-    place, is_exact = said.overlay.place(finding.at)
+    place, is_exact = _place(said.overlay, finding.at)
     at = finding.at if isinstance(finding.at, Field) else None
     return LocatedFinding(
         rule=said.rule.id,
         severity=finding.severity or said.severity,
-        overlays=(said.overlay.name,),
+        overlays=(said.overlay.name,) if said.overlay else (),
         objects=(at.object,) if at else (),
         path=at.path if at else (),
         message=finding.message,
         fix=finding.fix,
         place=place,
         exact=is_exact,
-        related=tuple(said.overlay.place(other)[0] for other in finding.related),
+        related=tuple(_place(said.overlay, other)[0] for other in finding.related),
     )
+
+
+def _place(overlay: Overlay | None, at: Field | Place) -> tuple[Place, bool]:
+    if isinstance(at, Place):
+        return at, True
+    if overlay is None:
+        raise TypeError(f"a rule that looks at several overlays did not say which of them holds {at.object}")
+    return overlay.place(at)
 
 
 def _stale(exceptions: Exceptions, rules: Sequence[Rule]) -> Iterator[LocatedFinding]:
@@ -258,9 +293,7 @@ def _merged(findings: Sequence[LocatedFinding]) -> Iterator[LocatedFinding]:
         overlays = dict.fromkeys(name for finding in group for name in finding.overlays)
         objects = {(ref.kind, ref.name): ref for finding in reversed(group) for ref in finding.objects}
         severity = min((finding.severity for finding in group), key=list(Severity).index)
-        yield replace(
-            group[0], overlays=tuple(overlays), objects=tuple(reversed(objects.values())), severity=severity
-        )
+        yield replace(group[0], overlays=tuple(overlays), objects=tuple(reversed(objects.values())), severity=severity)
 
 
 def _no_objects(overlays: Sequence[Overlay]) -> Iterator[LocatedSkip]:

@@ -20,13 +20,13 @@ class Exceptions:
         self._today = today
         self._used: set[int] = set()
 
-    def match(self, rule: str, overlay: Overlay, finding: Finding) -> PolicyException | None:
+    def match(self, rule: str, overlay: Overlay | None, finding: Finding) -> PolicyException | None:
         """The exception that speaks of this finding, expired or not."""
         for number, entry in enumerate(self._entries):
             accepted = entry.accepted
             if (
                 accepted.rule == rule
-                and (not accepted.environments or overlay.name in accepted.environments)
+                and (not accepted.environments or (overlay is not None and overlay.name in accepted.environments))
                 and fnmatchcase(_subject(finding), accepted.object)
                 and (accepted.container is None or accepted.container == _container(overlay, finding))
             ):
@@ -47,14 +47,19 @@ def _subject(finding: Finding) -> str:
     return str(finding.at.object) if isinstance(finding.at, Field) else finding.at.file
 
 
-def _container(overlay: Overlay, finding: Finding) -> str | None:
+def _container(overlay: Overlay | None, finding: Finding) -> str | None:
     """The name of the container that the finding's field is in."""
-    if not isinstance(finding.at, Field):
+    if overlay is None or not isinstance(finding.at, Field):
         return None
     value: object = overlay.resource(finding.at.object).raw
     for step, following in zip(finding.at.path, (*finding.at.path[1:], None), strict=True):
         value = value.get(step) if isinstance(value, dict) else None
-        if step in _CONTAINER_LISTS and isinstance(following, int) and isinstance(value, list) and following < len(value):
+        if (
+            step in _CONTAINER_LISTS
+            and isinstance(following, int)
+            and isinstance(value, list)
+            and following < len(value)
+        ):
             container = value[following]
             return container.get("name") if isinstance(container, dict) else None
     return None

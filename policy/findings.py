@@ -57,7 +57,8 @@ class Field:
 class Finding:
     """What a rule yields: where (a rendered field, or a place in a source file) and what is wrong there.
 
-    ``severity`` is given only where this finding matters less than its rule does.
+    ``severity`` is given only where this finding matters less than its rule does; ``overlay`` only by rules that look at
+    several overlays at once: the one that the field is in.
     """
 
     at: Field | Place
@@ -65,6 +66,7 @@ class Finding:
     fix: str | None = None
     related: tuple[Field | Place, ...] = ()
     severity: Severity | None = None
+    overlay: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

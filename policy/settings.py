@@ -10,6 +10,9 @@ newest = "1.37"
 [environments]          # name = folder of its kustomization
 prod = "overlays/prod"
 
+[argocd]                # Argo CD's own objects: projects, applications, settings
+path = "argocd"
+
 [tools]                 # exact versions; without an entry any version will do
 kustomize = "5.8.3"
 
@@ -47,9 +50,11 @@ from policy.findings import Severity
 from policy.rules.rule import Options, Rule
 
 FILE_NAME = "policy.toml"
+ARGOCD = "argocd"
+"""The name of the overlay that holds Argo CD's own objects."""
 DEFAULT_OLDEST, DEFAULT_NEWEST = "1.34", "1.37"
 
-_TABLES = frozenset({"kubernetes", "environments", "tools", "schemas", "rules", "exception"})
+_TABLES = frozenset({"kubernetes", "environments", "argocd", "tools", "schemas", "rules", "exception"})
 _TOOLS = frozenset({"kustomize", "kubeconform", "argocd"})
 _COMMON = frozenset({"enabled", "severity", "environments"})
 _MINOR = re.compile(r"1\.\d+")
@@ -97,6 +102,7 @@ class Settings:
     file: Path | None = None
     kubernetes: tuple[str, ...] = (DEFAULT_OLDEST, DEFAULT_NEWEST)
     environments: Mapping[str, Path] = field(default_factory=dict)
+    argocd: Path | None = None
     tools: Mapping[str, str] = field(default_factory=dict)
     crds: tuple[Path, ...] = ()
     exceptions: tuple[PolicyException, ...] = ()
@@ -167,11 +173,25 @@ class _Reader:
             file=self._file,
             kubernetes=self._kubernetes(),
             environments=environments,
+            argocd=self._argocd(environments),
             tools=tools,
             crds=self._crds(),
             exceptions=self._exceptions(environments),
             _rules=self._rule_tables(environments),
         )
+
+    def _argocd(self, environments: Mapping[str, Path]) -> Path | None:
+        table = self._strings("argocd")
+        self._known(table, {"path"}, "argocd", "key")
+        if "path" not in table:
+            return None
+        if not (self._file.parent / table["path"]).is_dir():
+            raise self._error(f"there is no folder {table['path']}", "argocd", "path")
+        if ARGOCD in environments:
+            raise self._error(
+                f"an environment cannot be named {ARGOCD} beside the table [argocd]", "environments", ARGOCD
+            )
+        return Path(table["path"])
 
     def _kubernetes(self) -> tuple[str, ...]:
         table = self._strings("kubernetes")

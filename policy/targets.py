@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from policy.errors import PolicyError
-from policy.settings import Settings
+from policy.settings import ARGOCD, Settings
 
 KUSTOMIZATION_FILES = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 MANIFEST_SUFFIXES = frozenset({".yaml", ".yml", ".json"})
@@ -41,13 +41,11 @@ def targets(arguments: Sequence[str], settings: Settings) -> list[Target]:
         PolicyError: an argument names nothing, or there is nothing to check.
     """
     if not arguments:
-        if not settings.environments:
+        if not _named(settings):
             raise PolicyError(
                 f"nothing to check: name a PATH, or list the environments in {settings.file or 'a policy.toml'}"
             )
-        return [
-            Target(name, TargetKind.KUSTOMIZATION, settings.root / path) for name, path in settings.environments.items()
-        ]
+        return [Target(name, TargetKind.KUSTOMIZATION, settings.root / path) for name, path in _named(settings).items()]
     found: list[Target] = []
     files: list[Path] = []
     for argument in arguments:
@@ -57,14 +55,19 @@ def targets(arguments: Sequence[str], settings: Settings) -> list[Target]:
             files.append(path)
         elif path.is_dir():
             found.extend(_of_folder(path, settings))
-        elif argument in settings.environments:
-            found.append(Target(argument, TargetKind.KUSTOMIZATION, settings.root / settings.environments[argument]))
+        elif argument in _named(settings):
+            found.append(Target(argument, TargetKind.KUSTOMIZATION, settings.root / _named(settings)[argument]))
         else:
             raise PolicyError(_unknown(argument, settings))
     if files:
         name = str(files[0]) if len(files) == 1 else f"{len(files)} files"
         found.append(Target(name, TargetKind.MANIFESTS, files[0].parent, tuple(files)))
     return found
+
+
+def _named(settings: Settings) -> dict[str, Path]:
+    """What policy.toml names: the environments, and Argo CD's own objects."""
+    return {**settings.environments, **({ARGOCD: settings.argocd} if settings.argocd else {})}
 
 
 def _unknown(argument: str, settings: Settings) -> str:
@@ -92,7 +95,7 @@ def is_kustomization(folder: Path) -> bool:
 
 
 def _environment_of(folder: Path, settings: Settings) -> str:
-    for name, path in settings.environments.items():
+    for name, path in _named(settings).items():
         if (settings.root / path).resolve() == folder.resolve():
             return name
     return os.path.relpath(folder)
