@@ -14,11 +14,12 @@ from policy.findings import Place
 from policy.kustomize.generate import absorb, add_hashes, generated
 from policy.kustomize.jsonpatch import JsonPatchError, apply_operations
 from policy.kustomize.kustomization import Kustomization, Patch, expand_lists, flag
-from policy.kustomize.marks import Map, Node, copy_map, missing
+from policy.kustomize.marks import Map, Node, Scalar, copy_map, missing
 from policy.kustomize.merge import MergeError, merge_patch
 from policy.kustomize.objects import Object, is_empty, stringify
 from policy.kustomize.references import update_references
 from policy.kustomize.replacements import ReplacementError, replace
+from policy.kustomize.scalars import STR
 from policy.kustomize.selectors import Selector, SelectorError
 from policy.kustomize.sources import SourceTree
 from policy.kustomize.transform import (
@@ -68,6 +69,8 @@ class Emulation:
         for entry, fields in kustomization.replacements:
             with self._doubting(fields, entry):
                 replace(objects, fields, kustomization.file.name, entry)
+            for each in objects:
+                each.settle()
         return objects
 
     @contextmanager
@@ -89,9 +92,8 @@ class Emulation:
     def _patch(self, objects: list[Object], patch: Patch) -> None:
         for each in self._targets(objects, patch):
             if patch.operations:
-                each.remember()
                 with self._doubting(patch.operations[0], patch.entry):
-                    apply_operations(each.root, patch.operations)
+                    operate(each, patch)
             else:
                 with self._doubting(patch.documents[0], patch.entry):
                     merge_into(each, patch, patch.documents[0], rewrite=True)
@@ -131,7 +133,7 @@ def merge_into(object: Object, patch: Patch, document: Map, *, rewrite: bool) ->
     metadata = object.metadata or Map(object.root.mark)
     kept = {key: metadata.fields.get(key) for key in ("namespace", "name")}
     head = {key: object.root.fields.get(key) for key in ("apiVersion", "kind")}
-    result = merge_patch(object.root, said)
+    result = _merge_with_annotations(object, said)
     if result is None:
         object.root = Map(object.root.mark)
         return
@@ -144,6 +146,55 @@ def merge_into(object: Object, patch: Patch, document: Map, *, rewrite: bool) ->
             object.renamed_by = patched.mark if (patched := _name_of(object)) is not None else None
         else:
             object.set_metadata(key, node)
+
+
+def _merge_with_annotations(object: Object, said: Map) -> Map | None:
+    """``merge_patch``, with Kustomize's own annotations in place: a patch that takes all away takes them too."""
+    was_annotated = object.is_annotated
+    if was_annotated:
+        _annotations(object).fields[_OWN] = Scalar("", STR, object.root.mark)
+    result = merge_patch(object.root, said)
+    if result is not None and was_annotated:
+        object.root = result
+        annotations = _annotations(object)
+        if annotations.fields.pop(_OWN, None) is None:
+            object.forget()
+        if not annotations.fields and object.metadata is not None:
+            del object.metadata.fields["annotations"]
+    object.settle()
+    return result
+
+
+_OWN = "internal.config.kubernetes.io/"
+
+
+def _annotations(object: Object) -> Map:
+    """The object's annotations, made if there are none."""
+    metadata = object.metadata
+    there = metadata.fields.get("annotations") if metadata is not None else None
+    if isinstance(there, Map):
+        return there
+    made = Map(object.root.mark if metadata is None else metadata.mark)
+    object.set_metadata("annotations", made)
+    return made
+
+
+def operate(object: Object, patch: Patch) -> None:
+    """Apply the operations of a JSON patch, after which annotations are texts, and there are none if not a mapping.
+
+    Raises ``JsonPatchError`` if they do not apply.
+    """
+    if not patch.entry.startswith("patchesJson6902"):
+        object.remember()
+    if object.is_annotated:
+        _annotations(object)
+    object.unshare()
+    try:
+        apply_operations(object.root, patch.operations)
+    finally:
+        metadata = object.metadata
+        if metadata is not None and "annotations" in metadata.fields:
+            object.set_metadata("annotations", stringify(metadata.fields["annotations"]))
 
 
 def _rewrite_texts(patch: Map) -> None:

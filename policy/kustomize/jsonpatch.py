@@ -35,7 +35,7 @@ def _apply(root: Map, operation: Map) -> None:
         taken = _take(root, _steps(source), path.mark)
         _put(root, steps, taken, path.mark, insert=True)
     elif kind == "copy":
-        found = _get(root, _steps(operation.fields.get("from")))
+        found = _get_or_null(root, _steps(operation.fields.get("from")), path.mark)
         _put(root, steps, _restated(found, path.mark), path.mark, insert=True)
     else:
         raise JsonPatchError(f"unknown operation {kind!r}")
@@ -78,6 +78,14 @@ def _get(root: Node, steps: list[str]) -> Node:
         else:
             raise JsonPatchError(f"there is no {step!r}")
     return node
+
+
+def _get_or_null(root: Node, steps: list[str], mark: Mark) -> Node:
+    """``_get``, but null for a field that its mapping does not have: copying nothing is no error in Kustomize."""
+    parent = _get(root, steps[:-1])
+    if isinstance(parent, Map) and steps[-1] not in parent.fields:
+        return Scalar("null", NULL, mark)
+    return _get(parent, steps[-1:])
 
 
 def _take(root: Node, steps: list[str], mark: Mark) -> Node:

@@ -48,6 +48,14 @@ def split_api_version(api_version: str) -> tuple[str, str]:
     return (group, version) if slash else ("", group)
 
 
+@dataclass(slots=True)
+class _Shared:
+    """One value that several fields hold."""
+
+    value: Node
+    holders: list[tuple[Map, str]]
+
+
 class Object:
     """A Kubernetes object with marks. ``declared`` is where it was first stated: its name, or its generator's.
 
@@ -55,7 +63,17 @@ class Object:
     references find it by any of them.
     """
 
-    __slots__ = ("behavior", "declared", "needs_hash", "prefixes", "previous", "renamed_by", "root", "suffixes")
+    __slots__ = (
+        "_shared",
+        "behavior",
+        "declared",
+        "needs_hash",
+        "prefixes",
+        "previous",
+        "renamed_by",
+        "root",
+        "suffixes",
+    )
 
     def __init__(self, root: Map, declared: Mark | None = None) -> None:
         self.root = root
@@ -66,6 +84,7 @@ class Object:
         self.needs_hash = False
         self.behavior = ""
         self.renamed_by: Mark | None = None
+        self._shared: list[_Shared] = []
 
     def __repr__(self) -> str:
         return f"Object({self.identity})"
@@ -138,6 +157,38 @@ class Object:
             metadata.fields.pop(key, None)
         else:
             metadata.fields[key] = node
+
+    def share(self, value: Node, holders: list[tuple[Map, str]]) -> None:
+        """Note that a transformer put one and the same value into several fields.
+
+        Kustomize keeps one node there, so that a later change of one of these fields changes them all.
+        """
+        if len(holders) > 1:
+            self._shared.append(_Shared(value, holders))
+
+    def settle(self) -> None:
+        """Let the fields that share a value have the one that was last put into any of them."""
+        for shared in self._shared:
+            shared.holders = [(holder, key) for holder, key in shared.holders if key in holder.fields]
+            changed = [now for holder, key in shared.holders if (now := holder.fields[key]) is not shared.value]
+            if changed:
+                shared.value = changed[-1]
+                for holder, key in shared.holders:
+                    holder.fields[key] = shared.value
+
+    def unshare(self) -> None:
+        """Give each field a value of its own, as rewriting the whole object does."""
+        self._shared = []
+
+    def forget(self) -> None:
+        """Lose what Kustomize keeps in annotations: earlier identities, affixes, the wish for a content hash."""
+        self.previous, self.prefixes, self.suffixes = [], [], []
+        self.needs_hash = False
+
+    @property
+    def is_annotated(self) -> bool:
+        """Whether Kustomize keeps anything in annotations of the object, so that it is not without any."""
+        return bool(self.previous or self.prefixes or self.suffixes or self.needs_hash)
 
     def set_name(self, name: str, mark: Mark) -> None:
         """Rename because of the line at ``mark``."""

@@ -87,8 +87,8 @@ class _Reader:
         for field in ("resources", "bases"):
             it.resources.extend(self.resource(entry, stated) for entry, stated in it.texts(field))
         it.components.extend(self.resource(entry, stated) for entry, stated in it.texts("components"))
-        for entry, node in it.entries("patchesStrategicMerge"):
-            it.patches.append(self.strategic_merge(entry, node))
+        for entry, stated in it.entries("patchesStrategicMerge"):
+            it.patches.append(self.strategic_merge(entry, stated))
         for field in ("patches", "patchesJson6902"):
             it.patches.extend(self.patch(entry, fields) for entry, fields in it.maps(field))
         for kind in ("ConfigMap", "Secret"):

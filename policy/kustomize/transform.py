@@ -110,17 +110,26 @@ def _set_entries(
 ) -> None:
     if not pairs:
         return
-    values = {key: Scalar(pairs[key].text, STR, kustomization.mark(pairs[key], entry)) for key in sorted(pairs)}
+    for each in objects:
+        for key in sorted(pairs):
+            mark = kustomization.mark(pairs[key], entry)
+            _set_entry(each, key, Scalar(pairs[key].text, STR, mark), specs)
+
+
+def _set_entry(object: Object, key: str, value: Scalar, specs: Iterable[fields.FieldSpec]) -> None:
+    new: list[tuple[Map, str]] = []
 
     def set_field(holder: Map, step: str) -> None:
         there = holder.fields[step]
         if isinstance(there, Map):
-            there.fields.update(values)
+            if key not in there.fields:
+                new.append((there, key))
+            there.fields[key] = value
 
-    first = next(iter(values.values())).mark
-    for each in objects:
-        for spec in specs:
-            fields.visit(each, spec, set_field, Map, first)
+    for spec in specs:
+        fields.visit(object, spec, set_field, Map, value.mark)
+    object.settle()
+    object.share(value, new)
 
 
 def set_replicas(objects: Iterable[Object], kustomization: Kustomization) -> None:
