@@ -1,0 +1,90 @@
+"""The README is true: what it shows is what the commands print today, and every command that it names works."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from policy.tools import find_tool
+
+REPOSITORY = Path(__file__).parent.parent
+README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+COMMANDS = [line for block in re.findall(r"```sh\n(.*?)```", README, re.DOTALL) for line in block.splitlines()]
+
+BY_CI = {"python3 tools/tox.py run -e check", "python3 tools/tox.py"}
+"""The two that do all the set-up; .ci/run calls them, and so this test."""
+
+ON_A_CLUSTER = {
+    "kubectl apply -k argocd/",
+    "kubectl rollout restart -n argocd statefulset argocd-application-controller",
+}
+
+
+def test_what_it_shows_is_fresh() -> None:
+    done = subprocess.run(
+        [sys.executable, "tools/readme.py", "--check"], cwd=REPOSITORY, capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 0, done.stderr
+
+
+def test_continuous_integration_calls_its_two_commands() -> None:
+    calls = (REPOSITORY / ".ci/run").read_text(encoding="utf-8").splitlines()
+
+    assert BY_CI <= set(calls)
+    assert BY_CI <= set(COMMANDS)
+
+
+def test_kubectl_applies_what_argocd_builds() -> None:
+    assert ON_A_CLUSTER <= set(COMMANDS)
+    kustomize = find_tool("kustomize", wanted=None, root=REPOSITORY)
+    done = subprocess.run([kustomize, "build", "argocd/"], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    assert "kind: Application" in done.stdout
+
+
+def install(site: Path, source: Path) -> None:
+    """`pip install .` into a folder of the test's own, from a copy, with nothing from the network."""
+    shutil.copytree(REPOSITORY / "policy", source / "policy", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "README.md"):
+        shutil.copy(REPOSITORY / name, source / name)
+    options = ["--quiet", "--no-deps", "--no-build-isolation", "--target", str(site)]
+    subprocess.run([sys.executable, "-m", "pip", "install", *options, "."], cwd=source, check=True)
+
+
+def find(program: str, site: Path) -> str:
+    if program == "policy":
+        return str(site / "bin" / "policy")
+    return str(find_tool(program, wanted=None, root=REPOSITORY))
+
+
+@pytest.mark.parametrize("command", [each for each in COMMANDS if each not in BY_CI | ON_A_CLUSTER])
+def test_a_command_works(command: str, tmp_path: Path) -> None:
+    arguments = shlex.split(command.replace("path/to/overlay", "overlays/dev"))
+    site = tmp_path / "site"
+    if "pip" in arguments or arguments[0] == "policy":
+        install(site, tmp_path / "source")
+    if "pip" in arguments:
+        assert arguments == ["pip", "install", "."]
+        return
+    done = subprocess.run(
+        [find(arguments[0], site), *arguments[1:]],
+        cwd=REPOSITORY,
+        env={**os.environ, "PYTHONPATH": str(site)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("link", sorted(set(re.findall(r"\]\(([^)#:]+)\)", README))))
+def test_a_link_leads_somewhere(link: str) -> None:
+    assert (REPOSITORY / link).exists()
