@@ -185,7 +185,7 @@ def test_a_container_does_not_make_up_for_a_pod_that_says_the_opposite() -> None
 
 
 def test_a_volume_of_no_type_is_an_empty_dir() -> None:
-    document = pod(volumes=[{"name": "cache"}, {"name": "data", "emptyDir": None}])
+    document = pod(volumes=[{"name": "cache"}, {"name": "data", "emptyDir": None}, {"name": "logs", "hostPath": None}])
 
     assert refused(document, Level.RESTRICTED) == {}
 

@@ -91,9 +91,8 @@ def _rule(rule: PolicyRule, at: Field) -> Iterator[Finding]:
                     message=f"{value} grants {f'all {what}' if len(value) < 3 else 'whatever it matches'}",
                     fix=f"name the {what} that are needed",
                 )
-    if "*" not in (rule.verbs or ()):
-        yield from _verbs(rule, at)
-        yield from _resources(rule, at)
+    yield from _verbs(rule, at)
+    yield from _resources(rule, at)
 
 
 def _is_wildcard(value: str) -> bool:
