@@ -15,7 +15,6 @@ from policy.errors import SettingsError
 Schema = dict[str, Any]
 
 _ANNOTATIONS = ("description", "default", "example", "title", "externalDocs", "nullable")
-_VALUE_ONLY = ("anyOf", "oneOf", "allOf", "not")
 
 
 def convert_definitions(contents: Sequence[tuple[Path, bytes]], metadata: Schema) -> Iterator[tuple[str, str, Schema]]:
@@ -107,22 +106,5 @@ def _convert_inside(key: str, value: Any) -> Any:
         return {name: convert(child) for name, child in value.items()}
     if key in ("items", "additionalProperties") and isinstance(value, dict):
         return convert(value)
-    if key in _VALUE_ONLY:
-        return _without_annotations(value)  # these narrow values and never say which fields there are
+    # anyOf, oneOf, allOf and not narrow values and never say which fields there are: they stay as they are.
     return value
-
-
-def _without_annotations(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_without_annotations(child) for child in value]
-    if not isinstance(value, dict):
-        return value
-    return {
-        key: {name: _without_annotations(child) for name, child in inner.items()}
-        if key == "properties"
-        else inner
-        if key in ("enum", "required")
-        else _without_annotations(inner)
-        for key, inner in value.items()
-        if key not in _ANNOTATIONS and not key.startswith("x-kubernetes-")
-    }

@@ -113,6 +113,20 @@ CONTAINER = ("spec", "template", "spec", "containers", 0)
             id="dash with nothing behind it",
         ),
         pytest.param(
+            "resources:",
+            "env: [null]\n          resources:",
+            (*CONTAINER, "env", 0),
+            "is empty, must be an object",
+            id="dash with nothing behind it, in a list of objects",
+        ),
+        pytest.param(
+            "labels: {app: web}",
+            'labels: {app: web, "a/b~c": 1}',
+            ("spec", "template", "metadata", "labels", "a/b~c"),
+            "is a number, must be a string",
+            id="key with characters that a JSON pointer escapes",
+        ),
+        pytest.param(
             "selector:",
             "replicas: 3000000000\n  selector:",
             ("spec", "replicas"),

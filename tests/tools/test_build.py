@@ -158,6 +158,7 @@ def test_second_process_waits_for_the_first(root: Path) -> None:
         assert waiting.stderr.readline() == "another process is making tools: waiting for it …\n"
         path = kept(root)
     assert waiting.wait(30) == 0
+    assert waiting.stderr.read() == ""  # nothing was built a second time
     waiting.stderr.close()
     assert (root / ".tools" / "bin" / "hello").readlink() == path
 

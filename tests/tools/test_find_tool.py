@@ -139,7 +139,7 @@ def test_version_is_asked_once_until_the_file_changes(tmp_path: Path) -> None:
     for _ in range(3):
         assert find_tool("kustomize", wanted="5.8.1", root=tmp_path) == path
     assert len(log.read_text().splitlines()) == 1
-    program(path, "v5.9.0 other", log)
+    program(path, "v5.9.0", log)  # of the same length
     assert tool_version("kustomize", path) == "5.9.0"
     assert len(log.read_text().splitlines()) == 2
 
