@@ -49,7 +49,8 @@ class Field:
     object: ObjectRef
     path: FieldPath = ()
 
-    def __getitem__(self, *steps: str | int) -> Field:
+    def child(self, *steps: str | int) -> Field:
+        """A field inside this one."""
         return Field(self.object, self.path + steps)
 
 

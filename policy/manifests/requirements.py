@@ -108,16 +108,18 @@ class PodRequirements:
         pod = self.pod_level.unreadable if self.pod_level else ()
         return pod + tuple(entry for item in self.containers for entry in item.effective.unreadable)
 
-    def without(self, side: str, resource: str) -> Iterator[ContainerRequirements]:
+    def without(self, side: str, resource: str, *, own: bool = False) -> Iterator[ContainerRequirements]:
         """The containers that have no such request or limit above zero: no own, no default, none for the whole pod.
 
-        Left out are those where it is written but unreadable.
+        With ``own`` a default does not count. Left out are those where it is written but unreadable.
         """
         told = self.pod_level and self.pod_level.named(side).get(resource)
         if told and told.value > 0:
             return
         for item in self.containers:
             amount = item.effective.named(side).get(resource)
+            if own and amount and amount.given_by != item.container.field("resources", side, resource):
+                amount = None
             if (amount is None or amount.value == 0) and not item.effective.is_unreadable(side, resource):
                 yield item
 

@@ -1,5 +1,8 @@
 """Every container requests ephemeral storage and has a limit for it.
 
+A LimitRange's default counts, unless the setting `explicit` is true: then a container states its own, so that the file
+shows what it gets and a change of the LimitRange changes no container.
+
 Why: logs, the writable layer and emptyDir volumes share the node's disk. One container that fills it gets all pods of
 that node evicted, and the scheduler cannot see it coming without requests.
 
@@ -35,13 +38,20 @@ from collections.abc import Iterator
 
 from policy.findings import Finding, Severity
 from policy.manifests.workloads import Workload
-from policy.rules.rule import Context, Rule
+from policy.rules.rule import Context, Options, Rule
+
+
+class EphemeralStorageOptions(Options, frozen=True):
+    """Whether a LimitRange's default is a request of the container."""
+
+    explicit: bool = False
 
 
 def check(workload: Workload, context: Context) -> Iterator[Finding]:
+    options = context.options(EphemeralStorageOptions)
     requirements = context.index.requirements_of(workload)
     for side, wrong in (("requests", "requests no ephemeral-storage"), ("limits", "has no ephemeral-storage limit")):
-        for item in requirements.without(side, "ephemeral-storage"):
+        for item in requirements.without(side, "ephemeral-storage", own=options.explicit):
             yield Finding(
                 at=item.container.field("resources", side, "ephemeral-storage"),
                 message=f"{item.container} {wrong}",
@@ -49,4 +59,10 @@ def check(workload: Workload, context: Context) -> Iterator[Finding]:
             )
 
 
-RULE = Rule(id="ephemeral-storage-set", applies_to=Workload, severity=Severity.WARNING, check=check)
+RULE = Rule(
+    id="ephemeral-storage-set",
+    applies_to=Workload,
+    severity=Severity.WARNING,
+    check=check,
+    options=EphemeralStorageOptions,
+)

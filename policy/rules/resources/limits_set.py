@@ -1,5 +1,8 @@
 """Every container has a memory limit, and a cpu limit where the repository asks for one.
 
+A LimitRange's default counts, unless the setting `explicit` is true: then a container states its own, so that the file
+shows what it gets and a change of the LimitRange changes no container.
+
 Why: a container without a memory limit that leaks takes its whole node down, and its neighbours with it. A cpu limit
 is a choice: it makes a container's speed predictable and slows it where the node would have had cpu to spare.
 
@@ -40,10 +43,11 @@ from policy.rules.rule import Context, Options, Rule
 
 
 class LimitsOptions(Options, frozen=True):
-    """Which limits are asked for."""
+    """Which limits are asked for, and whether a LimitRange's default is one."""
 
     memory: bool = True
     cpu: bool = False
+    explicit: bool = False
 
 
 def check(workload: Workload, context: Context) -> Iterator[Finding]:
@@ -57,7 +61,7 @@ def check(workload: Workload, context: Context) -> Iterator[Finding]:
                 fix="write a quantity such as 500m (cpu) or 256Mi (memory)",
             )
     for resource, asked in (("cpu", options.cpu), ("memory", options.memory)):
-        for item in requirements.without("limits", resource) if asked else ():
+        for item in requirements.without("limits", resource, own=options.explicit) if asked else ():
             yield Finding(
                 at=item.container.field("resources", "limits", resource),
                 message=f"{item.container} has no {resource} limit",

@@ -1,5 +1,8 @@
 """Every container requests cpu and memory.
 
+A LimitRange's default counts, unless the setting `explicit` is true: then a container states its own, so that the file
+shows what it gets and a change of the LimitRange changes no container.
+
 Why: the scheduler places a pod by its requests. Without them it is put on a full node, gets next to no cpu there, and
 is among the first to be evicted.
 
@@ -35,10 +38,17 @@ from collections.abc import Iterator
 
 from policy.findings import Finding, Severity
 from policy.manifests.workloads import Workload
-from policy.rules.rule import Context, Rule
+from policy.rules.rule import Context, Options, Rule
+
+
+class RequestsOptions(Options, frozen=True):
+    """Whether a LimitRange's default is a request of the container."""
+
+    explicit: bool = False
 
 
 def check(workload: Workload, context: Context) -> Iterator[Finding]:
+    options = context.options(RequestsOptions)
     requirements = context.index.requirements_of(workload)
     for entry in requirements.unreadable:
         if entry.field.path[-2] == "requests":
@@ -48,7 +58,7 @@ def check(workload: Workload, context: Context) -> Iterator[Finding]:
                 fix="write a quantity such as 100m (cpu) or 128Mi (memory)",
             )
     for resource in ("cpu", "memory"):
-        for item in requirements.without("requests", resource):
+        for item in requirements.without("requests", resource, own=options.explicit):
             yield Finding(
                 at=item.container.field("resources", "requests", resource),
                 message=f"{item.container} requests no {resource}",
@@ -56,4 +66,4 @@ def check(workload: Workload, context: Context) -> Iterator[Finding]:
             )
 
 
-RULE = Rule(id="requests-set", applies_to=Workload, severity=Severity.ERROR, check=check)
+RULE = Rule(id="requests-set", applies_to=Workload, severity=Severity.ERROR, check=check, options=RequestsOptions)
