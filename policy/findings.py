@@ -49,9 +49,9 @@ class Field:
     object: ObjectRef
     path: FieldPath = ()
 
-    def child(self, *steps: str | int) -> Field:
+    def __getitem__(self, step: str | int) -> Field:
         """A field inside this one."""
-        return Field(self.object, self.path + steps)
+        return Field(self.object, (*self.path, step))
 
 
 @dataclass(frozen=True, slots=True)

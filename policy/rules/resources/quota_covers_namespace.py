@@ -112,7 +112,7 @@ def _without_default(limit_ranges: Sequence[LimitRange], resources: Iterable[str
             given = (item.default if key == "default" else item.default_request for _, item in items)
             if not any(resource in (amounts or {}) for amounts in given):
                 yield Finding(
-                    at=where.child(key, resource),
+                    at=where[key][resource],
                     message=f"no LimitRange of the namespace gives a container a default {what} of {resource}",
                     fix=f"add {resource} to {key} of an item of type Container",
                 )
