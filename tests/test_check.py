@@ -35,10 +35,11 @@ spec:
 @pytest.fixture
 def copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of what is checked, as the working folder."""
-    for name in ("base", "overlays"):
+    for name in ("base", "overlays", "argocd"):
         shutil.copytree(REPOSITORY / name, tmp_path / name)
     for name in ("policy.toml", "topology.yaml"):
         shutil.copy(REPOSITORY / name, tmp_path / name)
+    (tmp_path / ".tools").symlink_to(REPOSITORY / ".tools")
     (tmp_path / ".git").mkdir()
     monkeypatch.chdir(tmp_path)
     return tmp_path
