@@ -10,6 +10,7 @@ import msgspec
 
 from policy.findings import FieldPath, ObjectRef
 from policy.manifests import resources as kinds
+from policy.manifests import secret_kinds
 from policy.manifests.pod_spec import Struct
 from policy.manifests.resources import Object, Resource
 
@@ -24,6 +25,14 @@ _KINDS: dict[str, _Entry] = {
     "Service": (_CORE, kinds.ServiceSpec, kinds.Service, True),
     "ConfigMap": (_CORE, kinds.ConfigMapBody, kinds.ConfigMap, False),
     "Secret": (_CORE, kinds.SecretBody, kinds.Secret, False),
+    "SealedSecret": (frozenset({"bitnami.com"}), secret_kinds.SealedSecretSpec, secret_kinds.SealedSecret, True),
+    "ExternalSecret": (
+        frozenset({"external-secrets.io"}),
+        secret_kinds.ExternalSecretSpec,
+        secret_kinds.ExternalSecret,
+        True,
+    ),
+    "Certificate": (frozenset({"cert-manager.io"}), secret_kinds.CertificateSpec, secret_kinds.Certificate, True),
     "ServiceAccount": (_CORE, kinds.ServiceAccountBody, kinds.ServiceAccount, False),
     "Namespace": (_CORE, kinds.NamespaceBody, kinds.Namespace, False),
     "ResourceQuota": (_CORE, kinds.ResourceQuotaSpec, kinds.ResourceQuota, True),
@@ -36,6 +45,7 @@ _KINDS: dict[str, _Entry] = {
         kinds.HorizontalPodAutoscaler,
         True,
     ),
+    "ScaledObject": (frozenset({"keda.sh"}), kinds.ScaledObjectSpec, kinds.ScaledObject, True),
     "PodDisruptionBudget": (frozenset({"policy"}), kinds.PodDisruptionBudgetSpec, kinds.PodDisruptionBudget, True),
     "NetworkPolicy": (frozenset({"networking.k8s.io"}), kinds.NetworkPolicySpec, kinds.NetworkPolicy, True),
     "Ingress": (frozenset({"networking.k8s.io", "extensions"}), kinds.IngressSpec, kinds.Ingress, True),

@@ -92,7 +92,18 @@ class ServiceSpec(Struct, frozen=True):
     ports: tuple[ServicePort, ...] | None = None
     cluster_ip: str | None = msgspec.field(default=None, name="clusterIP")
     external_name: str | None = None
+    external_ips: tuple[str, ...] | None = msgspec.field(default=None, name="externalIPs")
     allocate_load_balancer_node_ports: bool | None = None
+
+    @property
+    def is_headless(self) -> bool:
+        """Whether its name resolves to the pods themselves, without an address and a proxy of its own."""
+        return self.cluster_ip == "None"
+
+    @property
+    def selects(self) -> bool:
+        """Whether its endpoints are the pods that a selector finds; without one they come from elsewhere."""
+        return bool(self.selector) and self.type != "ExternalName"
 
 
 class ConfigMapBody(Struct, frozen=True):
@@ -147,6 +158,21 @@ class HorizontalPodAutoscalerSpec(Struct, frozen=True):
     def minimum(self) -> int:
         """minReplicas, 1 where it is absent."""
         return 1 if self.min_replicas is None else self.min_replicas
+
+
+class KedaTarget(Struct, frozen=True):
+    """What a ScaledObject scales: a Deployment, where it does not say."""
+
+    name: str = ""
+    kind: str | None = None
+    api_version: str | None = None
+
+
+class ScaledObjectSpec(Struct, frozen=True):
+    scale_target_ref: KedaTarget
+    min_replica_count: int | None = None
+    max_replica_count: int | None = None
+    triggers: tuple[Raw, ...] | None = None
 
 
 class PodDisruptionBudgetSpec(Struct, frozen=True):
@@ -293,6 +319,7 @@ class WorkloadSpec(Struct, frozen=True):
     concurrency_policy: str | None = None
     schedule: str | None = None
     suspend: bool | None = None
+    manual_selector: bool | None = None
 
 
 class Service(Object[ServiceSpec]):
@@ -321,6 +348,10 @@ class LimitRange(Object[LimitRangeSpec]):
 
 class HorizontalPodAutoscaler(Object[HorizontalPodAutoscalerSpec]):
     """``autoscaling`` HorizontalPodAutoscaler, v1 or v2."""
+
+
+class ScaledObject(Object[ScaledObjectSpec]):
+    """``keda.sh`` ScaledObject: KEDA makes a HorizontalPodAutoscaler of it."""
 
 
 class PodDisruptionBudget(Object[PodDisruptionBudgetSpec]):

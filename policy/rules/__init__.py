@@ -31,6 +31,7 @@ from policy.rules.resources import (
     requests_set,
 )
 from policy.rules.rule import Rule
+from policy.rules.secrets import no_secret_in_git, secret_has_producer
 from policy.rules.security import (
     capabilities_added,
     capabilities_dropped,
@@ -89,6 +90,9 @@ RULES: tuple[Rule, ...] = (
     service_account_own.RULE,
     user_id_high.RULE,
     volume_type_allowed.RULE,
+    # secrets
+    no_secret_in_git.RULE,
+    secret_has_producer.RULE,
     # images
     image_pinned.RULE,
     image_registry_allowed.RULE,

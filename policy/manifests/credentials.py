@@ -1,0 +1,167 @@
+"""Judges whether a text is a credential: by its form, by its name, or by how random it is. Few false alarms go first.
+
+A value that only refers to a secret (``$(VAR)``, ``${VAR}``, a vault's path, an encrypted value) is none.
+"""
+
+from __future__ import annotations
+
+import base64
+import math
+import re
+from collections import Counter
+from collections.abc import Iterator
+from itertools import pairwise
+
+_FORMS = (
+    (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY( BLOCK)?-----"), "holds a private key"),
+    (re.compile(r"\b(AKIA|ASIA)[0-9A-Z]{16}\b"), "holds an AWS access key"),
+    (re.compile(r"\b(gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{22,})"), "holds a GitHub token"),
+    (re.compile(r"\bglpat-[A-Za-z0-9_-]{20,}"), "holds a GitLab token"),
+    (re.compile(r"\bxox[abeprs]-[A-Za-z0-9-]{10,}"), "holds a Slack token"),
+    (re.compile(r"\bAIza[A-Za-z0-9_-]{35}\b"), "holds a Google API key"),
+    (re.compile(r"\b[rs]k_live_[A-Za-z0-9]{16,}"), "holds a Stripe key"),
+    (re.compile(r"\bnpm_[A-Za-z0-9]{36}\b"), "holds an npm token"),
+    (re.compile(r"\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}"), "holds a signed token (JWT)"),
+)
+_URL_PASSWORD = re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s/:@'\"]*:([^\s/@'\"]+)@")
+_REFERENCE = re.compile(
+    r"\$.+|%\(.+\)s|\{\{.+\}\}|<[^>]+>|ENC\[.+\]|ref\+.+|vault:.+|op://.+|arn:.+|(https?|file)://.+|\.{0,2}/.+|~/.+",
+    re.DOTALL,
+)
+_WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
+_SECRET_WORDS = ("password", "passwd", "passphrase", "secret", "token", "credential", "credentials", "apikey", "pwd")
+_SECRET_KEYS = frozenset(
+    {"access", "account", "api", "auth", "encryption", "master", "private", "secret", "session", "shared", "signing"}
+)
+_NO_SECRETS = frozenset(
+    {
+        "",
+        "none",
+        "null",
+        "nil",
+        "true",
+        "false",
+        "yes",
+        "no",
+        "on",
+        "off",
+        "enabled",
+        "disabled",
+        "required",
+        "optional",
+    }
+    | {"basic", "bearer", "digest", "env", "file", "header", "jwt", "oauth2", "opaque", "prompt", "redacted"}
+)
+_NAMES_A_SECRET = re.compile(r"[a-z0-9.-]+-(secrets?|credentials|creds|tls|certs?|token|password|keys?)")
+_RANDOM = re.compile(r"[A-Za-z0-9+/_-]{24,}={0,2}")
+_WORD = re.compile(r"[a-z]{7,}|[A-Z]{7,}|//")
+_NOT_RANDOM = frozenset(
+    {"ca", "cert", "certificate", "checksum", "digest", "fingerprint", "hash", "id", "public", "sha", "sum"}
+)
+_LEAST_ENTROPY = 4.2
+
+_ASSIGNMENT = re.compile(
+    r"""^[ \t]*(?:export[ \t]+|-[ \t]+)?["']?(?P<name>[A-Za-z_][\w.-]*)["']?[ \t]*[:=][ \t]*"""
+    r"""(?P<value>"[^"\n]*"|'[^'\n]*'|[^\s"']+)[ \t]*[,;]?[ \t]*(?:#.*)?$""",
+    re.MULTILINE,
+)
+_REDIS = re.compile(r"^[ \t]*(?P<name>requirepass|masterauth)[ \t]+(?P<value>\S+)", re.MULTILINE)
+_IN_COMMAND = re.compile(r"""(?:^|\s)-{0,2}(?P<name>[A-Za-z_][\w.-]*)=(?P<value>"[^"]*"|'[^']*'|\S+)""")
+_PROGRAMS = (".py", ".js", ".mjs", ".ts", ".go", ".rb", ".pl", ".lua", ".sh", ".bash", ".sql", ".html", ".css", ".md")
+
+
+def is_reference(value: str) -> bool:
+    """Says where a secret is (a variable, a path, a vault's or an encrypted value), and is none itself."""
+    return _REFERENCE.fullmatch(value.strip()) is not None
+
+
+def decoded(value: str) -> str:
+    """What base64 stands for; the text itself where it is none."""
+    try:
+        return base64.b64decode(value, validate=True).decode(errors="replace")
+    except ValueError:
+        return value
+
+
+def why_credential(name: str, value: str) -> str | None:
+    """Why a named value looks like a credential, e.g. ``is named like a credential``; None if it does not."""
+    form = _form(value)
+    if form is not None:
+        return form
+    value = value.strip()
+    if value.lower() in _NO_SECRETS or is_reference(value):
+        return None
+    words = [word.lower() for word in _WORDS.findall(name)]
+    if _is_secret_name(words):
+        return None if _NAMES_A_SECRET.fullmatch(value) else "is named like a credential"
+    if _NOT_RANDOM.isdisjoint(words) and _is_random(value):
+        return "is as random as a credential"
+    return None
+
+
+def credentials_in_file(file: str, text: str) -> Iterator[tuple[str, str]]:
+    """Credentials in the text of a file: the name of each ("" where it has none) and why; programs are not parsed."""
+    form = _form(text)
+    if form is not None:
+        yield "", form
+    elif not file.endswith(_PROGRAMS):
+        for pattern in (_ASSIGNMENT, _REDIS):
+            yield from _named(pattern, text)
+
+
+def credentials_in_command(words: tuple[str, ...]) -> Iterator[tuple[int, str, str]]:
+    """Credentials in a command line: the word's index, the name ("" where it has none) and why."""
+    for index, word in enumerate(words):
+        form = _form(word)
+        if form is not None:
+            yield index, "", form
+            continue
+        yield from ((index, name, why) for name, why in _named(_IN_COMMAND, word))
+        option = words[index - 1] if index else ""
+        if option.startswith("-") and "=" not in option and not word.startswith("-"):
+            name = "password" if option in ("--requirepass", "--masterauth") else option
+            why = why_credential(name, word)
+            if why is not None:
+                yield index, option.lstrip("-"), why
+
+
+def _named(pattern: re.Pattern[str], text: str) -> Iterator[tuple[str, str]]:
+    for match in pattern.finditer(text):
+        name, value = match["name"], match["value"].strip("\"'").rstrip(",;")
+        why = why_credential("password" if name in ("requirepass", "masterauth") else name, value)
+        if why is not None and not ("(" in value and ")" in value):
+            yield name, why
+
+
+def _form(value: str) -> str | None:
+    for pattern, says in _FORMS:
+        if pattern.search(value):
+            return says
+    for match in _URL_PASSWORD.finditer(value):
+        if not is_reference(match[1]):
+            return "holds a URL with a password"
+    return None
+
+
+def _is_secret_name(words: list[str]) -> bool:
+    """The last word decides: DB_PASSWORD and clientSecret are, PASSWORD_FILE and SECRET_NAME are not."""
+    while words and words[-1].isdigit():
+        words = words[:-1]
+    if not words:
+        return False
+    if words[-1] in ("key", "pass"):
+        return len(words) > 1 and (words[-1] == "pass" or words[-2] in _SECRET_KEYS)
+    return words[-1].endswith(_SECRET_WORDS)
+
+
+def _is_random(value: str) -> bool:
+    """Upper and lower case and digits mixed without a pattern: base64 of random bytes, not a word, a path or a hash."""
+    if not _RANDOM.fullmatch(value) or _WORD.search(value):
+        return False
+    if sum(ord(after) - ord(before) == 1 for before, after in pairwise(value)) > len(value) / 4:
+        return False
+    kinds = (str.isupper, str.islower, str.isdigit)
+    if any(sum(map(kind, value)) < 2 for kind in kinds):
+        return False
+    counts = Counter(value).values()
+    return -sum(n / len(value) * math.log2(n / len(value)) for n in counts) >= _LEAST_ENTROPY
