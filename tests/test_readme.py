@@ -71,7 +71,7 @@ def test_a_command_works(command: str, tmp_path: Path) -> None:
     if "pip" in arguments or arguments[0] == "policy":
         install(site, tmp_path / "source")
     if "pip" in arguments:
-        assert arguments == ["pip", "install", "."]
+        assert arguments == ["pip", "install", ".[schemas]"]
         return
     done = subprocess.run(
         [find(arguments[0], site), *arguments[1:]],
