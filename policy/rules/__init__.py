@@ -52,6 +52,7 @@ from policy.rules.security import (
     user_id_high,
     volume_type_allowed,
 )
+from policy.rules.services import hostname_resolves
 
 RULES: tuple[Rule, ...] = (
     # probes
@@ -98,6 +99,8 @@ RULES: tuple[Rule, ...] = (
     image_registry_allowed.RULE,
     image_tag_readable.RULE,
     pull_policy_sound.RULE,
+    # services
+    hostname_resolves.RULE,
     # isolation
     default_deny.RULE,
     # configuration

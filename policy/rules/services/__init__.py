@@ -1,0 +1,1 @@
+"""What is reached by a name."""
