@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from policy.findings import Field, ObjectRef
 from policy.manifests.decode import NotDecodable, typed
+from policy.manifests.replicas import Autoscaler, Replicas, autoscaler, replicas
 from policy.manifests.requirements import PodRequirements, pod_requirements
 from policy.manifests.resources import (
     HorizontalPodAutoscaler,
@@ -15,8 +16,10 @@ from policy.manifests.resources import (
     Namespace,
     NetworkPolicy,
     Object,
+    PodDisruptionBudget,
     Resource,
     ResourceQuota,
+    ScaledObject,
     Service,
 )
 from policy.manifests.selectors import LabelSelector
@@ -51,6 +54,7 @@ class Index:
                 self.undecodable.append((resource, error))
         self.workloads = tuple(workloads)
         self._requirements: dict[int, PodRequirements] = {}
+        self._replicas: dict[int, Replicas | None] = {}
 
     def _add(self, item: Object[Any] | None) -> None:
         if item is not None:
@@ -115,13 +119,54 @@ class Index:
         """The HorizontalPodAutoscalers that scale this workload."""
         return self._autoscalers.get((item.namespace, item.kind, item.name), ())
 
+    @cached_property
+    def autoscalers(self) -> tuple[Autoscaler, ...]:
+        """Every HorizontalPodAutoscaler and every ScaledObject of KEDA."""
+        return tuple(map(autoscaler, (*self.all(HorizontalPodAutoscaler), *self.all(ScaledObject))))
+
+    @cached_property
+    def _autoscalers_by_target(self) -> Mapping[tuple[str, str, str], tuple[Autoscaler, ...]]:
+        found: dict[tuple[str, str, str], list[Autoscaler]] = {}
+        for item in self.autoscalers:
+            found.setdefault((item.ref.namespace, item.target_kind, item.target_name), []).append(item)
+        return {key: tuple(items) for key, items in found.items()}
+
+    def scaled_by(self, item: Workload) -> tuple[Autoscaler, ...]:
+        """The autoscalers of any kind that scale this workload."""
+        return self._autoscalers_by_target.get((item.namespace, item.kind, item.name), ())
+
+    def replicas_of(self, item: Workload) -> Replicas | None:
+        """How many pods this workload has; None for kinds without ``spec.replicas``."""
+        key = id(item)
+        if key not in self._replicas:
+            self._replicas[key] = replicas(item, self.scaled_by(item))
+        return self._replicas[key]
+
+    @cached_property
+    def _services_by_workload(self) -> Mapping[int, tuple[Service, ...]]:
+        found: dict[int, list[Service]] = {}
+        for service in self.all(Service):
+            if service.spec.selects:
+                for item in self.selected(service.namespace, service.spec.selector or {}):
+                    found.setdefault(id(item), []).append(service)
+        return {key: tuple(items) for key, items in found.items()}
+
     def services_of(self, item: Workload) -> tuple[Service, ...]:
         """The Services that select this workload's pods."""
-        return tuple(
-            service
-            for service in self.in_namespace(Service, item.namespace)
-            if service.spec.selector and LabelSelector(match_labels=service.spec.selector).matches(item.pod_labels)
-        )
+        return self._services_by_workload.get(id(item), ())
+
+    @cached_property
+    def _budgets_by_workload(self) -> Mapping[int, tuple[PodDisruptionBudget, ...]]:
+        found: dict[int, list[PodDisruptionBudget]] = {}
+        for budget in self.all(PodDisruptionBudget):
+            if budget.spec.selector is not None:
+                for item in self.selected(budget.namespace, budget.spec.selector):
+                    found.setdefault(id(item), []).append(budget)
+        return {key: tuple(items) for key, items in found.items()}
+
+    def budgets_of(self, item: Workload) -> tuple[PodDisruptionBudget, ...]:
+        """The PodDisruptionBudgets that select this workload's pods."""
+        return self._budgets_by_workload.get(id(item), ())
 
     def network_policies_in(self, namespace: str) -> tuple[NetworkPolicy, ...]:
         return self.in_namespace(NetworkPolicy, namespace)

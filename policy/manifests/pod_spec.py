@@ -342,6 +342,7 @@ class PodSpec(Struct, frozen=True):
     host_users: bool | None = None
     restart_policy: str | None = None
     termination_grace_period_seconds: int | None = None
+    active_deadline_seconds: int | None = None
     enable_service_links: bool | None = None
     priority_class_name: str | None = None
     affinity: Raw | None = None
