@@ -5,8 +5,8 @@ from __future__ import annotations
 import datetime
 from fnmatch import fnmatchcase
 
-from policy.overlay import Overlay
 from policy.findings import Field, Finding
+from policy.overlay import Overlay
 from policy.settings import PolicyException
 
 _CONTAINER_LISTS = frozenset({"containers", "initContainers", "ephemeralContainers"})

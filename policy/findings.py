@@ -6,7 +6,7 @@ import enum
 from dataclasses import dataclass
 
 FieldPath = tuple[str | int, ...]
-"""Keys and list indexes from an object's root, e.g. ``("spec", "replicas")`` or ``("spec", "containers", 0, "image")``."""
+"""Keys and list indexes from an object's root, e.g. ``("spec", "containers", 0, "image")``."""
 
 
 class Severity(enum.Enum):
@@ -58,8 +58,8 @@ class Field:
 class Finding:
     """What a rule yields: where (a rendered field, or a place in a source file) and what is wrong there.
 
-    ``severity`` is given only where this finding matters less than its rule does; ``overlay`` only by rules that look at
-    several overlays at once: the one that the field is in.
+    ``severity`` is given only where this finding matters less than its rule does; ``overlay``, the one that the field
+    is in, only by rules that look at several overlays at once.
     """
 
     at: Field | Place

@@ -120,7 +120,8 @@ def from_manifests(target: Target, repository: Path) -> Overlay:
         resources = list(_of_files(target, repository, documents, unjudged, errors))
         index = Index(resources)
     if not resources and not errors:
-        raise SourceError("holds no Kubernetes object", file="standard input" if target.path == Path(STREAM) else target.name)
+        name = "standard input" if target.kind is TargetKind.STREAM else target.name
+        raise SourceError("holds no Kubernetes object", file=name)
     return Overlay(target, documents, index, None, errors, unjudged)
 
 
@@ -159,9 +160,7 @@ def _read(file: Path, name: str) -> str:
         raise SourceError("is not UTF-8", file=name, line=line) from error
 
 
-def _resources(
-    text: str, file: str, name: str, documents: list[Document], unjudged: list[Place]
-) -> Iterator[Resource]:
+def _resources(text: str, file: str, name: str, documents: list[Document], unjudged: list[Place]) -> Iterator[Resource]:
     lines = text.splitlines(keepends=True)
     read = list(load_documents(text, name))
     ends = [*(start for start, _ in read[1:]), len(lines) + 1]

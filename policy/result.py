@@ -1,4 +1,4 @@
-"""The result of a run, as reports take it: findings at their source lines, what was accepted, skipped, or could not run."""
+"""The result of a run, as reports take it: findings at their lines, what was accepted, skipped, or could not run."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class OverlayResult:
-    """One overlay: how many objects it has, for which Kubernetes versions schemas were compared, what could not be read.
+    """One overlay: how many objects it has, which Kubernetes versions' schemas it fits, what could not be read.
 
     ``schema_versions`` is empty where schemas were not compared.
     """

@@ -46,7 +46,7 @@ from typing import Any
 import msgspec
 
 from policy.errors import SettingsError
-from policy.findings import Severity
+from policy.findings import Place, Severity
 from policy.rules.rule import Options, Rule
 
 FILE_NAME = "policy.toml"
@@ -117,6 +117,14 @@ class Settings:
             severity=Severity(table.pop("severity", rule.severity.value)),
             options=msgspec.convert(table, rule.options),
         )
+
+    def place_of(self, header: str, key: str) -> Place | None:
+        """The line of policy.toml that states a key, else the header of its table; None without a policy.toml."""
+        if self.file is None:
+            return None
+        text = self.file.read_text(encoding="utf-8")
+        file = self.file.relative_to(self.repository) if self.file.is_relative_to(self.repository) else self.file
+        return Place(str(file), _Reader(self.file, text, {}, {}).line_of(header, key) or 1)
 
 
 def find_settings_file(start: Path) -> Path | None:
@@ -247,7 +255,7 @@ class _Reader:
         return tuple(self._exception(number, entry, environments) for number, entry in enumerate(entries))
 
     def _exception(self, number: int, entry: Any, environments: Mapping[str, Path]) -> PolicyException:
-        line = self._line_of("[exception]", None, occurrence=number)
+        line = self.line_of("[exception]", None, occurrence=number)
         try:
             accepted = msgspec.convert(entry, AcceptedFinding)
         except msgspec.ValidationError as error:
@@ -288,25 +296,26 @@ class _Reader:
                 raise self._error(f"unknown {what} {key}{_nearest(key, known)}", *where)
 
     def _error(self, message: str, header: str, key: str | None = None) -> SettingsError:
-        return SettingsError(message, file=self._file, line=self._line_of(header, key))
+        return SettingsError(message, file=self._file, line=self.line_of(header, key))
 
-    def _line_of(self, header: str, key: str | None, occurrence: int = 0) -> int | None:
-        """The line of a key below a ``[header]`` (1-based); tomllib keeps none. A header given as ``[x]`` is an array's."""
-        found: int | None = None
+    def line_of(self, header: str, key: str | None, occurrence: int = 0) -> int | None:
+        """The line (1-based) of a key below a ``[header]``, or of the header; tomllib keeps none.
+
+        The header of an array of tables is given as ``[name]``, with the number of its entry.
+        """
+        current, seen, found = "", 0, None
         for number, line in enumerate(self._lines, 1):
             bare = line.split("#")[0].strip()
             if bare.startswith("["):
-                inside = bare[1:-1].replace('"', "").replace(" ", "") == header
-                if inside:
-                    found = number
-                    if occurrence == 0 and key is None:
+                current = bare[1:-1].replace('"', "").replace(" ", "")
+                if current == header:
+                    found = found or number
+                    if key is None and seen == occurrence:
                         return number
-                    occurrence -= 1
-                elif found and key:
-                    break
-            elif found and key and re.match(rf'"?{re.escape(key)}"?\s*=', bare):
-                return number
-            elif not found and header and key is None and re.match(rf'"?{re.escape(header)}"?\s*=', bare):
+                    seen += 1
+                continue
+            name = bare.partition("=")[0].strip().strip('"')
+            if name and (name == key if current == header else key is None and not current and name == header):
                 return number
         return found
 

@@ -1,8 +1,8 @@
 """No safety of base/ can be taken away without a rule that says so, at the file where it was.
 
 Each probe, limit, request, security field, size, policy and quota of base/ is removed in turn in a copy of the
-repository, and base/ is checked in a namespace and without any overlay, so that no overlay hides what is gone. Removing the same field elsewhere
-is another mutant: there is one for every place.
+repository, and base/ is checked in a namespace and without any overlay, so that no overlay hides what is gone. Removing
+the same field elsewhere is another mutant: there is one for every place.
 """
 
 from __future__ import annotations
@@ -85,15 +85,10 @@ def _tokens() -> Iterator[Mutant]:
     pod = ("spec", "template", "spec", "automountServiceAccountToken")
     for account in sorted((REPOSITORY / "base").glob("*/service-account.yaml")):
         folder = account.parent
-        workload = next(
-            (
-                file
-                for file in (folder / "deployment.yaml", folder.parent / "postgres/stateful-set.yaml")
-                if file.exists()
-            )
-        )
-        if (folder / "stateful-set.yaml").exists() and "-db" not in folder.name:
-            workload = folder / "stateful-set.yaml"
+        candidates = (folder / "deployment.yaml", folder / "stateful-set.yaml")
+        workload = next(file for file in candidates if file.exists() or folder.name == "credentials")
+        if folder.name.endswith("-db"):
+            workload = folder.parent / "postgres/stateful-set.yaml"
         if folder.name != "credentials":
             yield Mutant(
                 str(account.relative_to(REPOSITORY)),

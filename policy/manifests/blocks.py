@@ -16,8 +16,8 @@ from typing import Any
 from policy.manifests.scalars import resolve
 
 _DEEPEST = 64
-_ENTRIES = [re.compile(r"\n(?= {%d}[^ \n-])" % indent) for indent in range(_DEEPEST)]
-_ITEMS = [re.compile(r"\n(?= {%d}- )" % indent) for indent in range(_DEEPEST)]
+_ENTRIES = [re.compile(rf"\n(?= {{{indent}}}[^ \n-])") for indent in range(_DEEPEST)]
+_ITEMS = [re.compile(rf"\n(?= {{{indent}}}- )") for indent in range(_DEEPEST)]
 _ENTRY = re.compile(r" *([A-Za-z0-9_./-]+):(?: (.*))?")
 _PLAIN = re.compile(r"(?:[A-Za-z0-9_./+=]|-(?! |$))(?:[A-Za-z0-9_./@+=,()*-]|:(?! |$)| (?![ #]|$))*")
 _DOUBLE_QUOTED = re.compile(r'"([ !#-\[\]-~]*)"')

@@ -43,7 +43,7 @@ def load_documents(text: str, name: str) -> Iterator[tuple[int, Any]]:
     for end in [match.start() for match in _SEPARATOR.finditer(text) if match.start()] + [len(text)]:
         chunk = text[start:end]
         try:
-            yield line, blocks.read(chunk[4:] if chunk.startswith("---\n") else chunk)
+            yield line, blocks.read(chunk.removeprefix("---\n"))
         except blocks.Unfamiliar:
             yield from load_exactly(chunk, name, line)
         start, line = end, line + chunk.count("\n")
@@ -134,9 +134,7 @@ class _Builder:
         value, size = self._anchors[event.anchor]
         self._by_alias += size
         if self._by_alias > MAX_NODES_BY_ALIAS:
-            raise SourceError(
-                "its aliases expand without bound (an alias bomb)", file=self._name, line=line
-            )
+            raise SourceError("its aliases expand without bound (an alias bomb)", file=self._name, line=line)
         return value
 
     def _mapping(self, depth: int) -> dict[Any, Any]:

@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 class Options(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fields=True):
-    """What policy.toml may set for a rule under ``[rules.ID]``; a rule with settings defines a subclass with defaults."""
+    """What policy.toml may set for a rule under ``[rules.ID]``; a rule with settings has a subclass with defaults."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ Check = Callable[[Any, Context], Iterable[Finding | Skipped]]
 
 @dataclass(frozen=True)
 class Rule:
-    """A rule. Its module's docstring is its page: one sentence, then ``Why:`` and ``Fix:`` and a bad and a good snippet.
+    """A rule. Its module's docstring is its page: one sentence, ``Why:`` and ``Fix:``, a bad and a good snippet.
 
     ``applies_to`` is what ``check`` is called with, once for each: ``Workload``, ``Container``, a typed object such as
     ``Service``, ``Resource`` (every object), ``Index`` (once an overlay) or ``SourceTree`` (once an overlay, only where

@@ -102,7 +102,7 @@ def api_server(certificate: Path) -> Iterator[ApiServer]:
 
 
 def make_certificate(file: Path, address: str) -> Path:
-    """Write key and self-signed certificate of an address into one file."""
+    """Write key and self-signed certificate of an address into one file, and the certificate into another beside it."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
     now = datetime.datetime.now(datetime.UTC)
@@ -119,5 +119,7 @@ def make_certificate(file: Path, address: str) -> Path:
         .sign(key, hashes.SHA256())
     )
     private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    file.write_bytes(private + certificate.public_bytes(Encoding.PEM))
+    public = certificate.public_bytes(Encoding.PEM)
+    file.write_bytes(private + public)
+    Path(f"{file}.crt").write_bytes(public)
     return file

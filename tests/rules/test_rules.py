@@ -11,7 +11,6 @@ import pytest
 import policy.rules
 from policy.rules import RULES
 from policy.rules.rule import Rule
-
 from tests.rules.harness import CASES, Case, cases_of, run_case
 
 ALL_CASES = [(rule, case) for rule in RULES for case in cases_of(rule)]

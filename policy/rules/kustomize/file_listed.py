@@ -1,7 +1,7 @@
 """Every manifest in the folder of a kustomization is used by a kustomization.
 
-A manifest is a `.yaml`, `.yml` or `.json` file that is not hidden, in the folder of a kustomization or below it. Folders
-with a kustomization of their own answer for themselves.
+A manifest is a `.yaml`, `.yml` or `.json` file that is not hidden, in the folder of a kustomization or below it.
+Folders with a kustomization of their own answer for themselves.
 
 Why: Kustomize reads what is listed and nothing else. A file that somebody added and nobody listed looks deployed in
 every review, and is not.
