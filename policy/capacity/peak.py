@@ -1,7 +1,6 @@
 """How many pods a workload runs at its peak.
 
-Sources: the Deployment controller (``deploymentutil.NewRSNewReplicas``: a rollout adds ``maxSurge`` pods, rounded up,
-but never more than the replicas themselves), API references of Job and CronJob, HorizontalPodAutoscaler (idle while
+Sources: what a rollout adds (``rollouts``), API references of Job and CronJob, HorizontalPodAutoscaler (idle while
 the workload is at zero), Argo CD's resource hooks.
 """
 
@@ -12,11 +11,11 @@ from dataclasses import dataclass
 from policy.manifests.index import Index
 from policy.manifests.int_or_percent import scaled
 from policy.manifests.resources import HorizontalPodAutoscaler
+from policy.manifests.rollouts import surge
 from policy.manifests.workloads import Workload
 
 _HOOK = "argocd.argoproj.io/hook"
 _NEVER_BESIDE_THE_REST = frozenset({"Skip", "PreDelete", "PostDelete"})
-DEFAULT_SURGE = "25%"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,25 +50,13 @@ def peak_of(workload: Workload, index: Index, nodes: int | None) -> Peak:
         if autoscalers:
             return autoscaled(workload, max(autoscalers, key=lambda item: item.spec.max_replicas))
     replicas = 1 if workload.spec.replicas is None else workload.spec.replicas
-    return Peak(workload, replicas, _surge(workload, replicas))
+    return Peak(workload, replicas, surge(workload, replicas))
 
 
 def autoscaled(workload: Workload, autoscaler: HorizontalPodAutoscaler, maximum: int | None = None) -> Peak:
     """The peak under an autoscaler, at its own maximum or at another."""
     pods = autoscaler.spec.max_replicas if maximum is None else maximum
-    return Peak(workload, pods, _surge(workload, pods), autoscaler=autoscaler, note="autoscaler's maximum")
-
-
-def _surge(workload: Workload, replicas: int) -> int:
-    strategy = workload.spec.strategy
-    if workload.kind != "Deployment" or (strategy and strategy.type == "Recreate"):
-        return 0
-    rolling = strategy.rolling_update if strategy else None
-    written = rolling.max_surge if rolling else None
-    surge = scaled(DEFAULT_SURGE if written is None else written, replicas, round_up=True)
-    if surge is None:  # not a valid value: the API server refuses it, so any rollout is one with the default
-        surge = scaled(DEFAULT_SURGE, replicas, round_up=True) or 0
-    return min(surge, replicas)
+    return Peak(workload, pods, surge(workload, pods), autoscaler=autoscaler, note="autoscaler's maximum")
 
 
 def _daemon_set(workload: Workload, nodes: int | None) -> Peak:

@@ -122,7 +122,8 @@ class Index:
     @cached_property
     def autoscalers(self) -> tuple[Autoscaler, ...]:
         """Every HorizontalPodAutoscaler and every ScaledObject of KEDA."""
-        return tuple(map(autoscaler, (*self.all(HorizontalPodAutoscaler), *self.all(ScaledObject))))
+        own = [autoscaler(item) for item in self.all(HorizontalPodAutoscaler)]
+        return (*own, *(autoscaler(item) for item in self.all(ScaledObject)))
 
     @cached_property
     def _autoscalers_by_target(self) -> Mapping[tuple[str, str, str], tuple[Autoscaler, ...]]:
