@@ -11,6 +11,7 @@ from pathlib import Path
 
 from policy.errors import PolicyError, SourceError
 from policy.findings import Field, ObjectRef, Place
+from policy.kustomize.blame import at_its_line
 from policy.kustomize.origin import Origins
 from policy.kustomize.sources import SourceTree
 from policy.manifests.decode import resources_of
@@ -102,7 +103,7 @@ def from_render(target: Target, text: str, tree: SourceTree) -> Overlay:
 
 def unrendered(target: Target, tree: SourceTree, error: PolicyError) -> Overlay:
     """An overlay that kustomize refused: without objects, but its sources can still be judged."""
-    return Overlay(target, [], Index(()), tree, errors=[error])
+    return Overlay(target, [], Index(()), tree, errors=[at_its_line(error, tree)])
 
 
 def from_manifests(target: Target, repository: Path) -> Overlay:

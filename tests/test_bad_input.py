@@ -66,6 +66,10 @@ OVERLAY: dict[str, dict[str, str | bytes]] = {
         "config.yaml": CONFIG,
         "patch.yaml": CONFIG.replace("settings", "misspelt"),
     },
+    "replicas of nothing": {
+        "kustomization.yaml": "resources: [config.yaml]\nreplicas:\n  - name: gone\n    count: 2\n",
+        "config.yaml": CONFIG,
+    },
     "an empty kustomization": {"kustomization.yaml": ""},
     "a kustomization that renders nothing": {"kustomization.yaml": "namespace: shop\n"},
     "a missing patch file": {
@@ -83,7 +87,8 @@ EXPECTED = {
     "text that is not UTF-8": "config.yaml:8:",
     "a missing resource": "kustomization.yaml:3:",
     "a cycle of bases": "kustomization.yaml:2:",
-    "a patch that meets nothing": "patch.yaml:",
+    "a patch that meets nothing": "patch.yaml:4: a patch finds no object ConfigMap/misspelt.shop",
+    "replicas of nothing": "kustomization.yaml:3: replicas names gone",
     "an empty kustomization": "kustomization.yaml",
     "a kustomization that renders nothing": "kustomization.yaml",
     "a missing patch file": "kustomization.yaml:3:",
