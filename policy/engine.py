@@ -8,15 +8,17 @@ from __future__ import annotations
 import datetime
 import os
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
 from policy import schema
-from policy.errors import PolicyError
+from policy.errors import PolicyError, SourceError
 from policy.exceptions import Exceptions
 from policy.findings import Field, Finding, Place, Severity, Skipped
+from policy.history import Past, past_of, remotes
+from policy.kustomize.origin import Origins
 from policy.kustomize.render import render
 from policy.kustomize.sources import SourceCache, SourceTree, load_sources
 from policy.manifests.index import Index
@@ -24,7 +26,7 @@ from policy.overlay import Overlay, from_manifests, from_render, unrendered
 from policy.result import Accepted, LocatedFinding, LocatedSkip, OverlayResult, Result
 from policy.rules.configuration import exception_stale, schema_valid
 from policy.rules.rule import Context, Rule
-from policy.rules.subjects import Repository, subjects
+from policy.rules.subjects import Facts, Repository, subjects
 from policy.settings import ARGOCD, Settings
 from policy.targets import Target, TargetKind
 from policy.tools import find_tool
@@ -90,7 +92,7 @@ def _read(
             except PolicyError as error:
                 errors[target] = error  # kustomize is not asked: hostile input would keep it busy for minutes
             else:
-                trees[target] = (tree, pool.submit(_render, target, settings))
+                trees[target] = (tree, pool.submit(_render, target, tree, settings))
     overlays: list[Overlay] = []
     for target in targets:
         try:
@@ -110,7 +112,11 @@ def _rendered(target: Target, tree: SourceTree, render: Future[str]) -> Overlay:
         return unrendered(target, tree, error)
 
 
-def _render(target: Target, settings: Settings) -> str:
+def _render(target: Target, tree: SourceTree, settings: Settings) -> str:
+    for remote in tree.remotes:
+        place = remote.stated.mark.place
+        message = f"{remote.entry} {remote.stated.text!r} would be fetched, and nothing is: this is not rendered"
+        raise SourceError(message, file=place.file, line=place.line)
     kustomize = find_tool("kustomize", wanted=settings.tools.get("kustomize"), root=settings.root)
     return render(kustomize, target.path)
 
@@ -146,6 +152,8 @@ def _run_repository_rules(overlays: Sequence[Overlay], settings: Settings, rules
         environments=environments,
         argocd=ARGOCD if ARGOCD in by_name and settings.argocd else None,
         is_whole=len(environments) == len(settings.environments) and (ARGOCD in by_name or not settings.argocd),
+        origins={name: _origins_of(overlay) for name, overlay in by_name.items()},
+        facts=_facts(settings),
     )
     for rule in rules:
         chosen = settings.rule(rule, "")
@@ -154,6 +162,35 @@ def _run_repository_rules(overlays: Sequence[Overlay], settings: Settings, rules
             for what in rule.check(repository, context):
                 overlay = by_name[what.overlay] if isinstance(what, Finding) and what.overlay else None
                 yield _Said(rule, chosen.severity, overlay, what)
+
+
+def _origins_of(overlay: Overlay) -> Callable[[], Origins | None]:
+    return lambda: overlay.origins
+
+
+def _facts(settings: Settings) -> Facts:
+    """What rules may ask of the repository; nothing is looked up before one does."""
+
+    def entries_of(folder: str) -> tuple[str, ...] | None:
+        path = os.path.realpath(settings.repository / folder)
+        if path != str(settings.repository) and not path.startswith(f"{settings.repository}{os.sep}"):
+            return None
+        try:
+            with os.scandir(path) as entries:
+                return tuple(sorted(entry.name + ("/" if entry.is_dir() else "") for entry in entries))
+        except OSError:
+            return None
+
+    def past(folders: Sequence[str]) -> Past:
+        return past_of(settings.repository, folders)
+
+    return Facts(
+        entries_of=entries_of,
+        past_of=past,
+        remotes=lambda: remotes(settings.repository),
+        tools=settings.tools,
+        place_of=settings.place_of,
+    )
 
 
 def _folder(overlay: Overlay, settings: Settings) -> str:

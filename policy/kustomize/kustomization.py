@@ -55,6 +55,14 @@ class Resource:
 
 
 @dataclass(slots=True)
+class Remote:
+    """An entry that names something outside of the repository, which Kustomize would fetch."""
+
+    entry: str
+    stated: Scalar
+
+
+@dataclass(slots=True)
 class Patch:
     """A patch entry: strategic merge ``documents`` or JSON 6902 ``operations``, from a file or written inline."""
 
@@ -103,6 +111,7 @@ class Kustomization:
     generators: list[Generator] = field(default_factory=list)
     replacements: list[tuple[str, Map]] = field(default_factory=list)
     files: list[SourceFile] = field(default_factory=list)
+    remotes: list[Remote] = field(default_factory=list)
     not_understood: list[tuple[Place, str]] = field(default_factory=list)
     sources: dict[str, Source] = field(default_factory=dict)
 

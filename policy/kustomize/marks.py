@@ -21,6 +21,13 @@ try:
 except ImportError:  # a PyYAML built without libyaml: the same events, only slower
     from yaml import SafeLoader as _Parser  # type: ignore[assignment]
 
+BOOLEAN_WORDS = frozenset(
+    word
+    for lower in ("y", "n", "yes", "no", "on", "off", "true", "false")
+    for word in (lower, lower.title(), lower.upper())
+)
+"""What a YAML 1.1 parser reads as true or false where it is not quoted."""
+
 MAX_BYTES = 10 * 1024 * 1024
 MAX_DEPTH = 100
 MAX_NODES = 1_000_000
@@ -195,10 +202,11 @@ class DuplicateKey:
 
 @dataclass(slots=True)
 class Parsed:
-    """The documents of one text, in order, and the duplicate keys found in them."""
+    """The documents of one text, in order, and what is odd about their keys: twice there, or read as a boolean."""
 
     documents: list[Document] = field(default_factory=list)
     duplicate_keys: list[DuplicateKey] = field(default_factory=list)
+    boolean_keys: list[tuple[Place, str]] = field(default_factory=list)
 
     @property
     def roots(self) -> Iterator[Node]:
@@ -370,6 +378,8 @@ class _Builder:
             else:
                 name, merging = self.complex_key(event, depth), False
             mark = self.mark(event)
+            if name in BOOLEAN_WORDS and event.implicit[0]:
+                self.parsed.boolean_keys.append((mark.place, name))
             if key is None and not marks:
                 result.mark = mark
             value = self.node(get(), mark, depth + 1)

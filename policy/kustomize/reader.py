@@ -7,13 +7,14 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from policy.errors import SourceError
-from policy.kustomize.files import Files
+from policy.kustomize.files import Files, is_remote
 from policy.kustomize.kustomization import (
     FILE_NAMES,
     Generator,
     Kustomization,
     Pair,
     Patch,
+    Remote,
     Resource,
     SourceFile,
     canonical,
@@ -85,12 +86,9 @@ class _Reader:
     def read(self) -> None:
         it = self.it
         for field in ("resources", "bases"):
-            it.resources.extend(self.resource(entry, stated) for entry, stated in it.texts(field))
-        it.components.extend(self.resource(entry, stated) for entry, stated in it.texts("components"))
-        for entry, stated in it.entries("patchesStrategicMerge"):
-            it.patches.append(self.strategic_merge(entry, stated))
-        for field in ("patches", "patchesJson6902"):
-            it.patches.extend(self.patch(entry, fields) for entry, fields in it.maps(field))
+            it.resources.extend(self.resources(field))
+        it.components.extend(self.resources("components"))
+        it.patches.extend(self.patches())
         for kind in ("ConfigMap", "Secret"):
             field = kind[0].lower() + kind[1:] + "Generator"
             it.generators.extend(self.generator(entry, kind, fields) for entry, fields in it.maps(field))
@@ -101,6 +99,27 @@ class _Reader:
             if node is not None:
                 it.not_understood.append((node.mark.place, what))
                 self.list_plugin_files(field, node)
+
+    def resources(self, field: str) -> Iterator[Resource]:
+        for entry, stated in self.it.texts(field):
+            if not self.is_remote(entry, stated):
+                yield self.resource(entry, stated)
+
+    def patches(self) -> Iterator[Patch]:
+        for entry, node in self.it.entries("patchesStrategicMerge"):
+            if not self.is_remote(entry, node):
+                yield self.strategic_merge(entry, node)
+        for field in ("patches", "patchesJson6902"):
+            for entry, fields in self.it.maps(field):
+                if not self.is_remote(entry, fields.fields.get("path")):
+                    yield self.patch(entry, fields)
+
+    def is_remote(self, entry: str, node: Node | None) -> bool:
+        """Whether an entry names something to be fetched; it is noted then."""
+        if not isinstance(node, Scalar) or "\n" in node.text or not is_remote(node.text):
+            return False
+        self.it.remotes.append(Remote(entry, node))
+        return True
 
     def yaml_file(self, entry: str, stated: Node | None, *, yaml_1_1: bool = False) -> SourceFile:
         path = self.files.find_file(self.it, entry, stated)

@@ -1,7 +1,7 @@
 """The source files of a kustomization tree, every one of them with line and column marks.
 
 What ``kustomize build`` would read is read here too, by the same rules: which file is a kustomization, what a path may
-reach, what is a cycle. Nothing is fetched: a remote resource is an error that names its line.
+reach, what is a cycle. Nothing is fetched: a remote resource or patch is noted with its line and left out.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 from policy.errors import SourceError
 from policy.findings import Place
 from policy.kustomize.files import Files, SourceCache
-from policy.kustomize.kustomization import Kustomization, Resource, SourceFile
+from policy.kustomize.kustomization import Kustomization, Remote, Resource, SourceFile
 from policy.kustomize.reader import read_kustomization
 
 __all__ = ["SourceCache", "SourceTree", "load_sources"]
@@ -50,6 +50,17 @@ class SourceTree:
         return list(found)
 
     @property
+    def boolean_keys(self) -> list[tuple[Place, str]]:
+        """Keys that are not quoted and that a YAML 1.1 parser reads as true or false."""
+        found = {each: None for file in self.files.values() if file.parsed for each in file.parsed.boolean_keys}
+        return list(found)
+
+    @property
+    def remotes(self) -> list[Remote]:
+        """Entries that Kustomize would fetch; what they bring is not part of this tree."""
+        return [each for kustomization in self.kustomizations.values() for each in kustomization.remotes]
+
+    @property
     def not_understood(self) -> list[tuple[Place, str]]:
         """Entries whose effect on the objects cannot be foreseen here, and what they are."""
         return [each for kustomization in self.kustomizations.values() for each in kustomization.not_understood]
@@ -73,7 +84,7 @@ def load_sources(
     file may lie outside of the folder of the kustomization that names it (Kustomize's own default).
 
     Raises ``SourceError``, with file and line, for whatever cannot be read as what it should be: malformed YAML, text
-    that is not UTF-8 or is out of bounds, missing files, cycles, unknown fields, remote resources.
+    that is not UTF-8 or is out of bounds, missing files, cycles, unknown fields, remote generator inputs.
     """
     cache = cache or SourceCache()
     files = Files(root, cache, restrict_files)

@@ -2,32 +2,66 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
+from policy.findings import Place
+from policy.history import Past
+from policy.kustomize.origin import Origins
 from policy.kustomize.sources import SourceTree
 from policy.manifests.index import Index
 from policy.manifests.resources import Resource
 from policy.manifests.workloads import Container, Workload
 
+if TYPE_CHECKING:
+    from policy.argocd.deployments import Deployments
+
 
 @dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known of the repository besides its overlays, each looked up only when a rule asks.
+
+    ``entries_of`` is what a folder (relative to the repository) holds, folders with a slash behind their names; None
+    where there is no such folder. ``past_of`` is what the files of some folders ever held; it raises HistoryError.
+    ``remotes`` are the URLs that the repository is fetched from. ``tools`` are the versions that policy.toml asks for,
+    and ``place_of`` gives the place of a key of policy.toml by its table and its name.
+    """
+
+    entries_of: Callable[[str], tuple[str, ...] | None]
+    past_of: Callable[[Sequence[str]], Past]
+    remotes: Callable[[], tuple[str, ...]]
+    tools: Mapping[str, str]
+    place_of: Callable[[str, str], Place | None]
+
+
+@dataclass(frozen=True)
 class Repository:
     """All overlays of a run, for rules that compare them or join them with what deploys them.
 
-    Keyed by overlay: ``indexes`` its objects, ``trees`` its sources (kustomizations only), ``folders`` its folder relative
-    to the repository. ``environments`` are those of policy.toml, in its order, that are in this run; ``argocd`` is the
-    overlay that holds Argo CD's own objects, where policy.toml names one. ``is_whole`` is False where only some of what
-    policy.toml names is in this run, so that nothing may be concluded from what is absent.
+    Keyed by overlay: ``indexes`` its objects, ``trees`` its sources and ``origins`` where its fields come from (both
+    for kustomizations only), ``folders`` its folder relative to the repository. ``environments`` are those of
+    policy.toml, in its order, that are in this run; ``argocd`` is the overlay that holds Argo CD's own objects, where
+    policy.toml names one. ``is_whole`` is False where only some of what policy.toml names is in this run, so that
+    nothing may be concluded from what is absent.
     """
 
     indexes: Mapping[str, Index]
     trees: Mapping[str, SourceTree]
+    origins: Mapping[str, Callable[[], Origins | None]]
     folders: Mapping[str, str]
-    environments: tuple[str, ...] = ()
-    argocd: str | None = None
-    is_whole: bool = True
+    environments: tuple[str, ...]
+    argocd: str | None
+    is_whole: bool
+    facts: Facts
+
+    @cached_property
+    def deployments(self) -> Deployments:
+        """What Argo CD would deploy: the Applications that the overlays hold, joined to the overlays they deploy."""
+        from policy.argocd.deployments import read_deployments  # only what uses Argo CD pays for it
+
+        return read_deployments(self.indexes, self.folders, self.facts.entries_of, self.facts.remotes)
 
 
 def subjects(kind: type[Any], index: Index, tree: SourceTree | None) -> Iterable[Any]:
