@@ -22,6 +22,7 @@ from policy.kustomize.origin import Origins
 from policy.kustomize.render import render
 from policy.kustomize.sources import SourceCache, SourceTree, load_sources
 from policy.manifests.index import Index
+from policy.manifests.paths import by_name
 from policy.overlay import Overlay, from_manifests, from_render, unrendered
 from policy.result import Accepted, LocatedFinding, LocatedSkip, OverlayResult, Result
 from policy.rules.configuration import exception_stale, schema_valid
@@ -72,7 +73,7 @@ def check(
         overlays=tuple(_overlay_result(target, by_target, errors, outcome) for target in targets),
         findings=tuple(sorted(_merged(judged.findings), key=_order)),
         skipped=tuple(_merged_skips(judged.skipped)),
-        accepted=tuple(judged.accepted),
+        accepted=tuple(_merged_accepted(judged.accepted)),
         rules=len(rules),
         errors=(outcome.error,) if outcome.error else (),
     )
@@ -298,6 +299,7 @@ def _located(said: _Said, finding: Finding) -> LocatedFinding:
         place=place,
         exact=is_exact,
         related=tuple(_place(said.overlay, other)[0] for other in finding.related),
+        named_path=by_name(said.overlay.resource(at.object).raw, at.path) if at and said.overlay else (),
     )
 
 
@@ -331,6 +333,16 @@ def _merged(findings: Sequence[LocatedFinding]) -> Iterator[LocatedFinding]:
         objects = {(ref.kind, ref.name): ref for finding in reversed(group) for ref in finding.objects}
         severity = min((finding.severity for finding in group), key=list(Severity).index)
         yield replace(group[0], overlays=tuple(overlays), objects=tuple(reversed(objects.values())), severity=severity)
+
+
+def _merged_accepted(accepted: Sequence[Accepted]) -> Iterator[Accepted]:
+    """One for the same cause that the same exception accepts in several overlays."""
+    groups: dict[tuple[str, str, datetime.date], list[LocatedFinding]] = defaultdict(list)
+    for item in accepted:
+        groups[(item.reason, item.owner, item.expires)].append(item.finding)
+    for terms, findings in groups.items():
+        for finding in _merged(findings):
+            yield Accepted(finding, *terms)
 
 
 def _no_objects(overlays: Sequence[Overlay]) -> Iterator[LocatedSkip]:

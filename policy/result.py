@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import datetime
+import re
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from policy.errors import PolicyError
@@ -14,7 +17,8 @@ class LocatedFinding:
     """A finding at the source line that is to be edited.
 
     The same cause seen in several overlays, or in several objects that share a source, is one finding. ``path`` is the
-    field in the first of the rendered objects. ``exact`` is False where only the nearest known place could be told.
+    field in the first of the rendered objects, ``named_path`` the same with list items by name instead of by index.
+    ``exact`` is False where only the nearest known place could be told.
     """
 
     rule: str
@@ -28,6 +32,7 @@ class LocatedFinding:
     exact: bool = True
     related: tuple[Place, ...] = ()
     note: str | None = None
+    named_path: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,3 +92,26 @@ class Result:
         if any(finding.severity is Severity.ERROR for finding in self.findings):
             return 1
         return 1 if strict and (self.findings or self.skipped) else 0
+
+
+_LINE_NUMBER = re.compile(r"(\bline |\.(?:ya?ml|json|toml):)\d+")
+
+
+def fingerprints(findings: Iterable[LocatedFinding]) -> list[str]:
+    """What makes each finding the same one on another day: 16 hexadecimal digits, a colon, and a count.
+
+    Made of rule, file, object, field and message, so that it survives when lines move, when lists are reordered and when
+    the same cause shows in one overlay more. The count tells apart what would otherwise be the same.
+    """
+    import hashlib  # only some reports need it
+
+    seen: Counter[str] = Counter()
+    result = []
+    for finding in findings:
+        about = (finding.objects[0].kind, finding.objects[0].name) if finding.objects else ()
+        message = _LINE_NUMBER.sub(r"\1", finding.message)
+        parts = (finding.rule, finding.place.file, *about, *finding.named_path, message)
+        digest = hashlib.sha256("\0".join(parts).encode(errors="backslashreplace")).hexdigest()[:16]
+        seen[digest] += 1
+        result.append(f"{digest}:{seen[digest]}")
+    return result
