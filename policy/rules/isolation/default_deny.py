@@ -86,7 +86,7 @@ def _missing(index: Index, namespace: str, policies: list[NetworkPolicy], missin
     closed = [policy for policy in policies if not policy.spec.ingress and not policy.spec.egress]
     at: Field = index.place_of_namespace(namespace)
     message = f"{where} has no policy that denies {' and '.join(missing).lower()} by default"
-    if closed and len(missing) == 1:
+    if closed:  # it has one of the two directions, so the other one is missing
         at = closed[0].field("spec", "policyTypes")
         message = f"{closed[0].ref} denies every pod of {where} only {_other(missing[0])}, not {missing[0].lower()}"
     return Finding(
