@@ -100,8 +100,8 @@ _LINE_NUMBER = re.compile(r"(\bline |\.(?:ya?ml|json|toml):)\d+")
 def fingerprints(findings: Iterable[LocatedFinding]) -> list[str]:
     """What makes each finding the same one on another day: 16 hexadecimal digits, a colon, and a count.
 
-    Made of rule, file, object, field and message, so that it survives when lines move, when lists are reordered and when
-    the same cause shows in one overlay more. The count tells apart what would otherwise be the same.
+    Made of rule, file, object, field and message, so that it survives when lines move, when lists are reordered and
+    when the same cause shows in one overlay more. The count tells apart what would otherwise be the same.
     """
     import hashlib  # only some reports need it
 
