@@ -30,6 +30,15 @@ _REFERENCE = re.compile(
 )
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _SECRET_WORDS = ("password", "passwd", "passphrase", "secret", "token", "credential", "credentials", "apikey", "pwd")
+_SECRET_EXACTLY = frozenset(_SECRET_WORDS)
+_ABOUT_A_SECRET = re.compile(
+    r"algorithm|audience|auth|class|claim|command|cookie|count|days|dir|directory|enabled|encryption|"
+    r"endpoint|env|expiration|expires|expiry|field|file|folder|format|hasher|header|host|hours|id|"
+    r"interval|issuer|key|length|limit|location|manager|max|method|min|minutes|mode|mount|ms|name|"
+    r"namespace|namespaces|parameter|path|period|policy|port|prefix|project|provider|realm|ref|"
+    r"reference|refresh|region|required|rotation|scope|scopes|seconds|size|store|strategy|suffix|"
+    r"table|timeout|ttl|type|uri|url|user|username|validator|version"
+)
 _SECRET_KEYS = frozenset(
     {"access", "account", "api", "auth", "encryption", "master", "private", "secret", "session", "shared", "signing"}
 )
@@ -97,6 +106,17 @@ def why_credential(name: str, value: str) -> str | None:
     if _NOT_RANDOM.isdisjoint(words) and _is_random(value):
         return "is as random as a credential"
     return None
+
+
+def why_credential_variable(name: str, value: str) -> str | None:
+    """``why_credential`` for environment variables: ``SECRET_OF_SHOP`` tells one there, ``SECRET_NAME`` does not."""
+    why = why_credential(name, value)
+    if why is not None or is_reference(value) or value.strip().isdigit() or value.strip().lower() in _NO_SECRETS:
+        return why
+    words = [word.lower() for word in _WORDS.findall(name)]
+    if not words or _ABOUT_A_SECRET.fullmatch(words[-1]) or _is_secret_name(words) or _SECRET_EXACTLY.isdisjoint(words):
+        return None
+    return "is named like a credential"
 
 
 def credentials_in_file(file: str, text: str) -> Iterator[tuple[str, str]]:

@@ -7,7 +7,7 @@ import hashlib
 
 import pytest
 
-from policy.manifests.credentials import credentials_in_file, decoded, why_credential
+from policy.manifests.credentials import credentials_in_file, decoded, why_credential, why_credential_variable
 
 
 def random_text(seed: int, length: int) -> str:
@@ -54,6 +54,26 @@ def test_the_last_word_of_a_name_tells_a_credential(name: str) -> None:
 @pytest.mark.parametrize("name", ["KEY", "PASS", "PRIMARY_KEY", "MAX_TOKENS", "SECRET_NAME", "PASSWORD_FILE", "1", ""])
 def test_other_words_do_not(name: str) -> None:
     assert why_credential(name, "hunter2") is None
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("SECRET_BLAH", "squirrels", True),
+        ("TOKEN_FOR_SHOP", "x", True),
+        ("SECRET_BLAH", "7", False),
+        ("SECRET_BLAH", "true", False),
+        ("SECRET_BLAH", "$(OTHER)", False),
+        ("SECRET_NAME", "shop", False),
+        ("EXISTING_SECRET", "shop-credentials", False),
+        ("TOKENIZER_MODEL", "x", False),
+        ("", "x", False),
+    ],
+)
+def test_a_variable_tells_a_credential_with_any_word_but_not_what_is_about_one(
+    name: str, value: str, expected: bool
+) -> None:
+    assert (why_credential_variable(name, value) is not None) is expected
 
 
 def test_a_call_in_a_file_is_no_value() -> None:

@@ -36,6 +36,7 @@ from policy.manifests.credentials import (
     decoded,
     is_reference,
     why_credential,
+    why_credential_variable,
 )
 from policy.manifests.index import Index
 from policy.manifests.resources import ConfigMap, Secret
@@ -66,7 +67,7 @@ def _secret(data: Mapping[str, str], at: Field, secret: Secret) -> Iterator[Find
 
 def _variables(container: Container) -> Iterator[Finding]:
     for index, variable in enumerate(container.spec.env or ()):
-        why = why_credential(variable.name, variable.value) if variable.value else None
+        why = why_credential_variable(variable.name, variable.value) if variable.value else None
         if why is not None:
             yield Finding(
                 at=container.field("env", index, "value"),
