@@ -25,7 +25,8 @@ _FORMS = (
 )
 _URL_PASSWORD = re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s/:@'\"]*:([^\s/@'\"]+)@")
 _REFERENCE = re.compile(
-    r"\$.+|%\(.+\)s|\{\{.+\}\}|<[^>]+>|ENC\[.+\]|ref\+.+|vault:.+|op://.+|arn:.+|(https?|file)://.+|\.{0,2}/.+|~/.+",
+    r"\$\(.+\)|\$\{.+\}|\$[A-Za-z_]\w*|%\(.+\)s|\{\{.+\}\}|<[^>]+>|ENC\[.+\]|ref\+.+|vault:.+|op://.+"
+    r"|arn:.+|(https?|file)://.+|\.{0,2}/.+|~/.+",
     re.DOTALL,
 )
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")

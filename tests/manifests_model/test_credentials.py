@@ -86,5 +86,10 @@ def test_a_program_is_not_parsed() -> None:
     assert list(credentials_in_file("create.py", "token = value\n")) == []
 
 
+def test_a_hash_of_a_password_is_no_variable() -> None:
+    assert why_credential("ADMIN_PASSWORD", "$2y$10$abcdefghijk") == "is named like a credential"
+    assert why_credential("ADMIN_PASSWORD", "$ADMIN_PASSWORD") is None
+
+
 def test_what_is_no_base64_is_taken_as_it_is() -> None:
     assert (decoded("aHVudGVyMg=="), decoded("<path>")) == ("hunter2", "<path>")
