@@ -10,7 +10,17 @@ from policy.rules.images import (
     pull_policy_sound,
 )
 from policy.rules.isolation import default_deny
-from policy.rules.kustomize import file_listed, key_unique, patch_adds_container
+from policy.rules.kustomize import (
+    environments_same_files,
+    field_known,
+    file_listed,
+    key_unique,
+    kustomization_current,
+    no_remote_base,
+    patch_adds_container,
+    volume_claim_labels_stable,
+    yaml_boolean_key,
+)
 from policy.rules.probes import (
     liveness_probe_set,
     probe_port_declared,
@@ -107,7 +117,13 @@ RULES: tuple[Rule, ...] = (
     exception_stale.RULE,
     schema_valid.RULE,
     # kustomize
+    environments_same_files.RULE,
+    field_known.RULE,
     file_listed.RULE,
     key_unique.RULE,
+    kustomization_current.RULE,
+    no_remote_base.RULE,
     patch_adds_container.RULE,
+    volume_claim_labels_stable.RULE,
+    yaml_boolean_key.RULE,
 )
