@@ -10,10 +10,12 @@ from functools import cached_property
 from pathlib import Path
 
 from policy.errors import PolicyError, SourceError
-from policy.findings import Field, ObjectRef, Place
+from policy.findings import Field, FieldPath, ObjectRef, Place
+from policy.kustomize import quick
 from policy.kustomize.blame import at_its_line
 from policy.kustomize.origin import Origins
 from policy.kustomize.sources import SourceTree
+from policy.manifests import blocks
 from policy.manifests.decode import resources_of
 from policy.manifests.index import Index
 from policy.manifests.load import load_documents, paused_garbage_collector
@@ -48,6 +50,7 @@ class Overlay:
     errors: list[PolicyError] = field(default_factory=list)
     unjudged: list[Place] = field(default_factory=list)
     _plain: dict[int, Origins] = field(default_factory=dict)
+    _simple: dict[int, bool] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -75,8 +78,23 @@ class Overlay:
         if isinstance(at, Place):
             return at, True
         resource = self.resource(at.object)
+        if self.origins is None and not resource.prefix:
+            found = self._by_indentation(resource.document, at.path)
+            if found is not None:
+                return found, True
         origin = (self.origins or self._origins_of_document(resource.document)).place(resource.raw, at.path)
         return origin.place, origin.exact
+
+    def _by_indentation(self, number: int, path: FieldPath) -> Place | None:
+        """The place in a document that needs no parsing with marks, None where it does."""
+        document = self.documents[number]
+        if number not in self._simple:
+            try:
+                blocks.read(document.text.removeprefix("---\n"))
+                self._simple[number] = True
+            except blocks.Unfamiliar:
+                self._simple[number] = False
+        return quick.place_of(document.text, path, document.file, document.line) if self._simple[number] else None
 
     def _origins_of_document(self, number: int) -> Origins:
         """Read with marks only when a finding asks: a stream may have thousands of documents without any."""
