@@ -8,9 +8,10 @@ from __future__ import annotations
 import datetime
 import os
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from policy import schema
@@ -21,7 +22,9 @@ from policy.history import Past, past_of, remotes
 from policy.kustomize.origin import Origins
 from policy.kustomize.render import render
 from policy.kustomize.sources import SourceCache, SourceTree, load_sources
+from policy.kustomize.variants import render_variants
 from policy.manifests.index import Index
+from policy.manifests.load import paused_garbage_collector
 from policy.manifests.paths import by_name
 from policy.overlay import Overlay, from_manifests, from_render, unrendered
 from policy.result import Accepted, LocatedFinding, LocatedSkip, OverlayResult, Result
@@ -56,7 +59,7 @@ def check(
     ``is_whole_run`` says that all rules run on all environments, so that an exception nobody needed is stale.
     What could not run is in the result, beside the findings of everything that could.
     """
-    with ThreadPoolExecutor(max_workers=max(2, os.cpu_count() or 1)) as pool:
+    with paused_garbage_collector(), ThreadPoolExecutor(max_workers=max(2, os.cpu_count() or 1)) as pool:
         overlays, errors = _read(targets, settings, pool)
         comparison = pool.submit(_compare_schemas, overlays, settings, rules)
         said = [one for overlay in overlays for one in _run_rules(overlay, settings, rules)]
@@ -118,8 +121,11 @@ def _render(target: Target, tree: SourceTree, settings: Settings) -> str:
         place = remote.stated.mark.place
         message = f"{remote.entry} {remote.stated.text!r} would be fetched, and nothing is: this is not rendered"
         raise SourceError(message, file=place.file, line=place.line)
-    kustomize = find_tool("kustomize", wanted=settings.tools.get("kustomize"), root=settings.root)
-    return render(kustomize, target.path)
+    return render(_kustomize(settings), target.path)
+
+
+def _kustomize(settings: Settings) -> Path:
+    return find_tool("kustomize", wanted=settings.tools.get("kustomize"), root=settings.root)
 
 
 def _context(rule: Rule, overlay: Overlay, settings: Settings) -> tuple[Context, Severity] | None:
@@ -185,9 +191,15 @@ def _facts(settings: Settings) -> Facts:
     def past(folders: Sequence[str]) -> Past:
         return past_of(settings.repository, folders)
 
+    def variants(
+        tree: SourceTree, folder: Path, replaced: Sequence[Mapping[Path, str]]
+    ) -> Sequence[str | PolicyError]:
+        return render_variants(_kustomize(settings), tree, folder, replaced)
+
     return Facts(
         entries_of=entries_of,
         past_of=past,
+        render_variants=variants,
         remotes=lambda: remotes(settings.repository),
         tools=settings.tools,
         place_of=settings.place_of,

@@ -64,7 +64,7 @@ def load_exactly(text: str, name: str, first_line: int = 1) -> Iterator[tuple[in
 
 @contextmanager
 def paused_garbage_collector() -> Iterator[None]:
-    """Parsing makes many live objects and no garbage; collections in between cost twice the parsing."""
+    """A check makes many live objects and little garbage; collections in between cost twice the parsing."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:
