@@ -80,6 +80,11 @@ class VolumeMount(Struct, frozen=True):
     mount_propagation: str | None = None
 
 
+class VolumeDevice(Struct, frozen=True):
+    name: str = ""
+    device_path: str = ""
+
+
 class HttpGetAction(Struct, frozen=True):
     port: IntOrString = 0
     path: str | None = None
@@ -319,6 +324,7 @@ class ContainerSpec(Struct, frozen=True):
     env_from: tuple[EnvFromSource, ...] | None = None
     resources: ResourceRequirements | None = None
     volume_mounts: tuple[VolumeMount, ...] | None = None
+    volume_devices: tuple[VolumeDevice, ...] | None = None
     liveness_probe: Probe | None = None
     readiness_probe: Probe | None = None
     startup_probe: Probe | None = None

@@ -110,13 +110,17 @@ class Replicas:
         return max(self.floor, min(1, self.ceiling))
 
     @property
+    def most_at(self) -> Field:
+        """The field to edit for fewer pods at most."""
+        return self.at if self.autoscaler is None else self.autoscaler.maximum_field
+
+    @property
     def source(self) -> str:
-        """What the floor comes from, for people: ``replicas 2``, ``minReplicas 1 (unset) of HorizontalPodAutoscaler/a``."""
+        """What the floor comes from, for people, e.g. ``replicas is unset, which means 1``."""
         scaler = self.autoscaler
-        if scaler is not None:
-            unset = "" if scaler.says_minimum else " (unset)"
-            return f"{scaler.minimum_name} {self.floor}{unset} of {scaler.ref}"
-        return f"replicas {self.floor}" + ("" if self.workload.spec.replicas is not None else " (unset)")
+        name = "replicas" if scaler is None else f"{scaler.minimum_name} of {scaler.ref}"
+        is_said = self.workload.spec.replicas is not None if scaler is None else scaler.says_minimum
+        return f"{name} is {self.floor}" if is_said else f"{name} is unset, which means {self.floor}"
 
 
 def replicas(workload: Workload, autoscalers: Sequence[Autoscaler]) -> Replicas | None:

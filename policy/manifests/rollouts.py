@@ -29,13 +29,13 @@ def surge(workload: Workload, pods: int) -> int:
 
 
 def unavailable(workload: Workload, pods: int) -> int | None:
-    """How many of ``pods`` may be missing in a rollout; None for kinds and strategies that replace nothing by themselves.
+    """How many of ``pods`` may be missing in a rollout; None for what replaces no pods by itself.
 
     A value that is neither a number nor a percentage counts as the default: the API server refuses it.
     """
+    if is_recreated(workload):
+        return pods
     if workload.kind == "Deployment":
-        if is_recreated(workload):
-            return pods
         added, missing = _shares(workload, pods)
         return min(pods, missing if added or missing else 1)
     if workload.kind == "StatefulSet":

@@ -2,6 +2,18 @@
 
 from __future__ import annotations
 
+from policy.rules.availability import (
+    disruption_budget_drains,
+    disruption_budget_set,
+    job_bounded,
+    replicas_enough,
+    rollout_keeps_capacity,
+    shutdown_graceful,
+    single_writer_volume,
+    spread_across_nodes,
+    stateful_service_headless,
+    stateful_storage_kept,
+)
 from policy.rules.configuration import exception_stale, schema_valid
 from policy.rules.images import (
     image_pinned,
@@ -109,6 +121,17 @@ RULES: tuple[Rule, ...] = (
     image_registry_allowed.RULE,
     image_tag_readable.RULE,
     pull_policy_sound.RULE,
+    # availability
+    disruption_budget_drains.RULE,
+    disruption_budget_set.RULE,
+    job_bounded.RULE,
+    replicas_enough.RULE,
+    rollout_keeps_capacity.RULE,
+    shutdown_graceful.RULE,
+    single_writer_volume.RULE,
+    spread_across_nodes.RULE,
+    stateful_service_headless.RULE,
+    stateful_storage_kept.RULE,
     # services
     hostname_resolves.RULE,
     # isolation

@@ -110,7 +110,9 @@ def test_budgets_that_allow_nothing_whatever_there_is(spec: dict[str, int | str]
 _NUMBERS = st.one_of(st.integers(0, 12), st.integers(0, 100).map(lambda share: f"{share}%"))
 
 
-@given(st.sampled_from(["minAvailable", "maxUnavailable"]), _NUMBERS, st.lists(st.integers(0, 12), min_size=1, max_size=4))
+@given(
+    st.sampled_from(["minAvailable", "maxUnavailable"]), _NUMBERS, st.lists(st.integers(0, 12), min_size=1, max_size=4)
+)
 def test_as_the_controller_reckons(field: str, value: int | str, replicas: list[int]) -> None:
     workloads = [_workload("Deployment", f"web-{number}", count) for number, count in enumerate(replicas)]
     total = sum(replicas)

@@ -36,15 +36,15 @@ def _workload(kind: str = "Deployment", spec: str = "") -> str:
 @pytest.mark.parametrize(
     ("documents", "floor", "ceiling", "at", "source"),
     [
-        pytest.param([_workload()], 1, 1, ("spec", "replicas"), "replicas 1 (unset)", id="unset is one"),
-        pytest.param([_workload(spec="replicas: 0")], 0, 0, ("spec", "replicas"), "replicas 0", id="switched off"),
-        pytest.param([_workload("StatefulSet", "replicas: 3")], 3, 3, ("spec", "replicas"), "replicas 3", id="set"),
+        pytest.param([_workload()], 1, 1, ("spec", "replicas"), "replicas is unset, which means 1", id="unset is one"),
+        pytest.param([_workload(spec="replicas: 0")], 0, 0, ("spec", "replicas"), "replicas is 0", id="switched off"),
+        pytest.param([_workload("StatefulSet", "replicas: 3")], 3, 3, ("spec", "replicas"), "replicas is 3", id="set"),
         pytest.param(
             [_workload(spec="replicas: 5"), _HPA % ", minReplicas: 2"],
             2,
             9,
             ("spec", "minReplicas"),
-            "minReplicas 2 of HorizontalPodAutoscaler/web",
+            "minReplicas of HorizontalPodAutoscaler/web is 2",
             id="an autoscaler's minimum, not the replicas beside it",
         ),
         pytest.param(
@@ -52,7 +52,7 @@ def _workload(kind: str = "Deployment", spec: str = "") -> str:
             1,
             9,
             ("spec", "minReplicas"),
-            "minReplicas 1 (unset) of HorizontalPodAutoscaler/web",
+            "minReplicas of HorizontalPodAutoscaler/web is unset, which means 1",
             id="an autoscaler without a minimum goes down to one",
         ),
         pytest.param(
@@ -60,7 +60,7 @@ def _workload(kind: str = "Deployment", spec: str = "") -> str:
             0,
             0,
             ("spec", "replicas"),
-            "replicas 0",
+            "replicas is 0",
             id="an autoscaler leaves alone what is at zero",
         ),
         pytest.param(
@@ -68,7 +68,7 @@ def _workload(kind: str = "Deployment", spec: str = "") -> str:
             2,
             100,
             ("spec", "minReplicaCount"),
-            "minReplicaCount 2 of ScaledObject/queue",
+            "minReplicaCount of ScaledObject/queue is 2",
             id="KEDA brings up what is at zero",
         ),
         pytest.param(
@@ -76,7 +76,7 @@ def _workload(kind: str = "Deployment", spec: str = "") -> str:
             0,
             4,
             ("spec", "minReplicaCount"),
-            "minReplicaCount 0 (unset) of ScaledObject/queue",
+            "minReplicaCount of ScaledObject/queue is unset, which means 0",
             id="KEDA goes down to zero where it does not say",
         ),
         pytest.param(
@@ -84,7 +84,7 @@ def _workload(kind: str = "Deployment", spec: str = "") -> str:
             2,
             20,
             ("spec", "minReplicaCount"),
-            "minReplicaCount 2 of ScaledObject/queue",
+            "minReplicaCount of ScaledObject/queue is 2",
             id="of two autoscalers either may win",
         ),
     ],

@@ -73,6 +73,7 @@ def _run_on_files(rule: Rule, case: Case, folder: Path) -> tuple[list[dict[str, 
             **({"object": ", ".join(map(str, finding.objects))} if finding.objects else {}),
             "place": str(finding.place),
             "message": finding.message,
+            **({"severity": finding.severity.value} if finding.severity is not rule.severity else {}),
         }
         for finding in result.findings
     ]
@@ -111,6 +112,8 @@ def _described(finding: Finding) -> dict[str, str]:
     }
     if finding.at.object.namespace:
         described["namespace"] = finding.at.object.namespace
+    if finding.severity is not None:
+        described["severity"] = finding.severity.value
     return described
 
 

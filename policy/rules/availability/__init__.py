@@ -1,0 +1,1 @@
+"""Rules about what keeps a service answering while pods, nodes and versions change."""
