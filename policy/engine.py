@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from policy import schema
+from policy.adoption.baseline import Baseline
+from policy.adoption.coverage import coverage_of
 from policy.errors import PolicyError, SourceError
 from policy.exceptions import Exceptions
 from policy.findings import Field, Finding, Place, Severity, Skipped
@@ -53,10 +55,12 @@ def check(
     *,
     today: datetime.date,
     is_whole_run: bool = True,
+    baseline: Baseline | None = None,
 ) -> Result:
     """Runs the rules on the targets.
 
     ``is_whole_run`` says that all rules run on all environments, so that an exception nobody needed is stale.
+    ``baseline`` takes the findings that it lists, after the exceptions, and learns what the run has judged.
     What could not run is in the result, beside the findings of everything that could.
     """
     with paused_garbage_collector(), ThreadPoolExecutor(max_workers=max(2, os.cpu_count() or 1)) as pool:
@@ -66,7 +70,10 @@ def check(
         said.extend(_run_repository_rules(overlays, settings, rules))
         outcome = comparison.result()
     said.extend(outcome.said)
-    judged = _judge(said, Exceptions(settings.exceptions, today))
+    judged = _judge(said, Exceptions(settings.exceptions, today), baseline)
+    if baseline is not None:
+        ran = [rule for rule in rules if not (outcome.error and rule is schema_valid.RULE)]
+        baseline.coverage = coverage_of(overlays, ran, judged.skipped, settings)
     has_read_all = not errors and not outcome.error and not any(overlay.errors for overlay in overlays)
     if is_whole_run and has_read_all:
         judged.findings.extend(_stale(judged.exceptions, rules))
@@ -79,6 +86,8 @@ def check(
         accepted=tuple(_merged_accepted(judged.accepted)),
         rules=len(rules),
         errors=(outcome.error,) if outcome.error else (),
+        baselined=tuple(sorted(_merged(judged.baselined), key=_order)),
+        mended=baseline.mended if baseline else 0,
     )
 
 
@@ -191,9 +200,7 @@ def _facts(settings: Settings) -> Facts:
     def past(folders: Sequence[str]) -> Past:
         return past_of(settings.repository, folders)
 
-    def variants(
-        tree: SourceTree, folder: Path, replaced: Sequence[Mapping[Path, str]]
-    ) -> Sequence[str | PolicyError]:
+    def variants(tree: SourceTree, folder: Path, replaced: Sequence[Mapping[Path, str]]) -> Sequence[str | PolicyError]:
         return render_variants(_kustomize(settings), tree, folder, replaced)
 
     return Facts(
@@ -272,11 +279,12 @@ class _Judged:
     skipped: list[LocatedSkip]
     accepted: list[Accepted]
     exceptions: Exceptions
+    baselined: list[LocatedFinding]
 
 
-def _judge(said: Sequence[_Said], exceptions: Exceptions) -> _Judged:
-    """Applies the exceptions and finds the source line of each finding."""
-    judged = _Judged([], [], [], exceptions)
+def _judge(said: Sequence[_Said], exceptions: Exceptions, baseline: Baseline | None = None) -> _Judged:
+    """Applies the exceptions, then the baseline, and finds the source line of each finding."""
+    judged = _Judged([], [], [], exceptions, [])
     for one in said:
         if isinstance(one.what, Skipped):
             at = one.what.at
@@ -287,7 +295,8 @@ def _judge(said: Sequence[_Said], exceptions: Exceptions) -> _Judged:
         entry = exceptions.match(one.rule.id, one.overlay, one.what)
         located = _located(one, one.what)
         if entry is None:
-            judged.findings.append(located)
+            is_old = baseline is not None and one.rule.exceptable and baseline.takes(located)
+            (judged.baselined if is_old else judged.findings).append(located)
         elif exceptions.has_expired(entry):
             note = f"its exception expired on {entry.accepted.expires} ({entry.accepted.owner})"
             judged.findings.append(replace(located, note=note))

@@ -71,7 +71,10 @@ class OverlayResult:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """Everything that one run found. ``errors`` are those that belong to no single overlay."""
+    """Everything that one run found. ``errors`` are those that belong to no single overlay.
+
+    ``baselined`` are findings that the baseline lists, ``mended`` is how many of those it lists are found no longer.
+    """
 
     overlays: tuple[OverlayResult, ...]
     findings: tuple[LocatedFinding, ...]
@@ -79,6 +82,8 @@ class Result:
     accepted: tuple[Accepted, ...]
     rules: int
     errors: tuple[PolicyError, ...] = ()
+    baselined: tuple[LocatedFinding, ...] = ()
+    mended: int = 0
 
     @property
     def all_errors(self) -> tuple[PolicyError, ...]:
