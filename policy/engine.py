@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from policy import schema
-from policy.adoption.baseline import Baseline
-from policy.adoption.coverage import coverage_of
+from policy.baseline.coverage import coverage_of
+from policy.baseline.matching import Baseline
 from policy.errors import PolicyError, SourceError
 from policy.exceptions import Exceptions
 from policy.findings import Field, Finding, Place, Severity, Skipped

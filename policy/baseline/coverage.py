@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 
-from policy.adoption.baseline import Coverage, name_of
+from policy.baseline.matching import Coverage, name_of
 from policy.overlay import Overlay
 from policy.result import LocatedSkip
 from policy.rules.rule import Rule

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from policy.adoption.baseline import Entry, merged
+from policy.baseline.matching import Entry, merged
 from policy.errors import PolicyError, SettingsError
 
 FILE_NAME = "policy-baseline.toml"
