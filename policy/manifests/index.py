@@ -69,9 +69,28 @@ class Index:
         """The object of a typed kind by name."""
         return self._typed_by_name.get((kind, namespace, name))  # type: ignore[return-value]
 
+    @cached_property
+    def _workloads_by_name(self) -> Mapping[tuple[str, str, str], Workload]:
+        return {(item.kind, item.namespace, item.name): item for item in reversed(self.workloads)}
+
+    def workload(self, kind: str, namespace: str, name: str) -> Workload | None:
+        """The workload by kind and name."""
+        return self._workloads_by_name.get((kind, namespace, name))
+
     def resource(self, kind: str, namespace: str, name: str) -> Resource | None:
         """Any object by kind and name."""
         return self._by_name.get((kind, namespace, name))
+
+    @cached_property
+    def _names(self) -> Mapping[tuple[str, str], tuple[str, ...]]:
+        found: dict[tuple[str, str], list[str]] = {}
+        for kind, namespace, name in self._by_name:
+            found.setdefault((kind, namespace), []).append(name)
+        return {key: tuple(names) for key, names in found.items()}
+
+    def names(self, kind: str, namespace: str) -> tuple[str, ...]:
+        """The names of all objects of a kind in a namespace."""
+        return self._names.get((kind, namespace), ())
 
     @cached_property
     def namespaces(self) -> tuple[str, ...]:

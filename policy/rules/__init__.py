@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+from policy.rules.autoscaling import (
+    hpa_owns_replicas,
+    hpa_range_sound,
+    hpa_request_set,
+    hpa_target_exists,
+    hpa_unique,
+)
 from policy.rules.availability import (
     disruption_budget_drains,
     disruption_budget_set,
@@ -132,6 +139,12 @@ RULES: tuple[Rule, ...] = (
     spread_across_nodes.RULE,
     stateful_service_headless.RULE,
     stateful_storage_kept.RULE,
+    # autoscaling
+    hpa_owns_replicas.RULE,
+    hpa_range_sound.RULE,
+    hpa_request_set.RULE,
+    hpa_target_exists.RULE,
+    hpa_unique.RULE,
     # services
     hostname_resolves.RULE,
     # isolation

@@ -1,0 +1,1 @@
+"""Rules about autoscalers: HorizontalPodAutoscalers, and the ScaledObjects that KEDA makes them of."""
