@@ -1,4 +1,7 @@
-"""For programs: the whole result as one JSON object; ``version`` is raised when a field changes its meaning."""
+"""For programs: the whole result as one JSON object, as docs/json-report.schema.json describes it.
+
+``version`` is raised when a field goes, or changes its meaning; new fields may come without that.
+"""
 
 from __future__ import annotations
 
@@ -7,15 +10,20 @@ from typing import Any
 
 from policy.errors import PolicyError
 from policy.findings import ObjectRef, Place, Severity
-from policy.result import Accepted, LocatedFinding, Result
+from policy.reports.plain import count_of
+from policy.result import Accepted, LocatedFinding, Result, fingerprints
 
 VERSION = 1
 
 
-def render(result: Result) -> str:
-    """The result as indented JSON; files are relative to the repository's root, lines and columns are 1-based."""
+def render(result: Result, *, version: str | None) -> str:
+    """The result as indented JSON; files are relative to the repository's root, lines and columns are 1-based.
+
+    ``version`` is that of this program, where it is known.
+    """
     document = {
         "version": VERSION,
+        "tool": {"name": "policy", "version": version},
         "overlays": [
             {
                 "name": overlay.name,
@@ -26,8 +34,8 @@ def render(result: Result) -> str:
             }
             for overlay in result.overlays
         ],
-        "findings": [_finding(finding) for finding in result.findings],
-        "accepted": [_accepted(item) for item in result.accepted],
+        "findings": _findings(result.findings),
+        "accepted": _accepted(result.accepted),
         "notChecked": [
             {"rule": skip.rule, "overlays": list(skip.overlays), "object": _object(skip.object), "reason": skip.reason}
             for skip in result.skipped
@@ -35,8 +43,9 @@ def render(result: Result) -> str:
         "errors": [_error(error) for error in result.errors],
         "summary": {
             "rules": result.rules,
-            "errors": sum(finding.severity is Severity.ERROR for finding in result.findings),
-            "warnings": sum(finding.severity is Severity.WARNING for finding in result.findings),
+            "errors": count_of(result.findings, Severity.ERROR),
+            "warnings": count_of(result.findings, Severity.WARNING),
+            "accepted": len(result.accepted),
             "notChecked": len(result.skipped),
             "couldNotRun": len(result.all_errors),
         },
@@ -44,28 +53,32 @@ def render(result: Result) -> str:
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 
-def _finding(finding: LocatedFinding) -> dict[str, Any]:
-    return {
-        "rule": finding.rule,
-        "severity": finding.severity.value,
-        "overlays": list(finding.overlays),
-        "objects": [_object(ref) for ref in finding.objects],
-        "path": list(finding.path),
-        "message": finding.message,
-        "fix": finding.fix,
-        "place": {**_place(finding.place), "exact": finding.exact},
-        "related": [_place(place) for place in finding.related],
-        "note": finding.note,
-    }
+def _findings(findings: tuple[LocatedFinding, ...]) -> list[dict[str, Any]]:
+    return [
+        {
+            "rule": finding.rule,
+            "severity": finding.severity.value,
+            "overlays": list(finding.overlays),
+            "objects": [_object(ref) for ref in finding.objects],
+            "path": list(finding.path),
+            "namedPath": list(finding.named_path),
+            "message": finding.message,
+            "fix": finding.fix,
+            "place": {**_place(finding.place), "exact": finding.exact},
+            "related": [_place(place) for place in finding.related],
+            "note": finding.note,
+            "fingerprint": fingerprint,
+        }
+        for finding, fingerprint in zip(findings, fingerprints(findings), strict=True)
+    ]
 
 
-def _accepted(item: Accepted) -> dict[str, Any]:
-    return {
-        "finding": _finding(item.finding),
-        "reason": item.reason,
-        "owner": item.owner,
-        "expires": item.expires.isoformat(),
-    }
+def _accepted(accepted: tuple[Accepted, ...]) -> list[dict[str, Any]]:
+    findings = _findings(tuple(item.finding for item in accepted))
+    return [
+        {"finding": finding, "reason": item.reason, "owner": item.owner, "expires": item.expires.isoformat()}
+        for finding, item in zip(findings, accepted, strict=True)
+    ]
 
 
 def _object(ref: ObjectRef | None) -> dict[str, str] | None:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
-from functools import lru_cache
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 from policy.errors import PolicyError
-from policy.findings import Place, Severity
+from policy.findings import Place
+from policy.reports.excerpt import below, display_width, excerpt, wrapped
+from policy.reports.plain import about, accepted, by_cause, counts, fixes, notes, plural, printable, schema_verdict
 from policy.result import LocatedFinding, LocatedSkip, OverlayResult, Result
 
 _RESET = "\x1b[0m"
 _STYLES = {"error": "\x1b[1;31m", "warning": "\x1b[1;33m", "good": "\x1b[32m", "dim": "\x1b[2m", "bold": "\x1b[1m"}
+_MANY = 20
+"""From so many findings on, a table of the rules that found most shows where to begin."""
 
 
 class _Style:
@@ -23,113 +27,117 @@ class _Style:
         return f"{_STYLES[style]}{text}{_RESET}" if self._color else text
 
 
-def render(result: Result, *, root: Path, color: bool) -> str:
-    """The whole report; ``root`` is what the places' files are relative to."""
+def render(result: Result, *, root: Path, color: bool, width: int | None = None) -> str:
+    """The whole report; ``root`` is what the places' files are relative to, ``width`` the columns of the terminal."""
     style = _Style(color=color)
-    blocks = [_finding(finding, root, style) for finding in result.findings]
-    blocks.extend(_error(error, style) for error in result.all_errors)
-    blocks.extend(_skip(skip, style) for skip in result.skipped)
-    blocks.append(_summary(result, style))
+    blocks = [_findings(cause, root, style, width) for cause in by_cause(result.findings)]
+    blocks.extend(_error(error, style, width) for error in result.all_errors)
+    blocks.extend(_skip(skip, style, width) for skip in result.skipped)
+    if len(result.findings) >= _MANY:
+        blocks.append(list(_by_rule(result, style)))
+    blocks.append(_summary(result, style, width))
     return "\n\n".join("\n".join(block) for block in blocks) + "\n"
 
 
-def _finding(finding: LocatedFinding, root: Path, style: _Style) -> list[str]:
-    level = finding.severity.value
-    about = f"  {', '.join(map(str, finding.objects))}" if finding.objects else ""
-    overlays = f"  {', '.join(finding.overlays)}" if finding.overlays else ""
-    lines = [f"{style(level, level)}  {style('bold', finding.rule)}{about}{overlays}"]
-    lines.append(f"  {_shown(finding.place, root)}" + ("" if finding.exact else "  (nearest known place)"))
-    lines.extend(f"  {line}" for line in _quoted(finding, root, style))
-    if finding.fix:
-        lines.append(f"  fix: {finding.fix}")
-    lines.extend(f"  see: {_shown(place, root)}" for place in finding.related)
-    if finding.note:
-        lines.append(f"  note: {finding.note}")
+def _findings(findings: list[LocatedFinding], root: Path, style: _Style, width: int | None) -> list[str]:
+    first = findings[0]
+    level = first.severity.value
+    lines = _header((level, level), first.rule, about(first), first.overlays, style, width)
+    lines.append(f"  {_shown(first.place, root)}" + ("" if first.exact else "  (nearest known place)"))
+    lines.extend(f"  {line}" for line in _quoted(findings, root, style, width))
+    for fix in fixes(findings):
+        lines.extend(_labelled("fix", fix, width))
+    for place in dict.fromkeys(place for finding in findings for place in finding.related):
+        lines.append(f"  see: {_shown(place, root)}")
+    for note in notes(findings):
+        lines.extend(_labelled("note", note, width))
     return lines
 
 
-def _quoted(finding: LocatedFinding, root: Path, style: _Style) -> Iterator[str]:
-    """The source line with a caret below what is wrong, and the message beside the caret."""
-    first, *more = finding.message.splitlines()
-    place = finding.place
-    source = _source_line(root / place.file, place.line)
-    if source is None:
-        yield first
+def _header(
+    level: tuple[str, str], rule: str, objects: str, overlays: tuple[str, ...], style: _Style, width: int | None
+) -> list[str]:
+    """``error  image-pinned  Deployment/web  dev, prod``; what does not fit goes below."""
+    colour, word = level
+    parts = [printable(part) for part in (objects, ", ".join(overlays)) if part]
+    plain = f"{word}  {rule}"
+    shown = f"{style(colour, word)}  {style('bold', rule)}"
+    while parts and (width is None or display_width(f"{plain}  {parts[0]}") <= width):
+        plain, shown = f"{plain}  {parts[0]}", f"{shown}  {parts[0]}"
+        del parts[0]
+    return [shown, *(piece for part in parts for piece in wrapped(f"  {part}", width))]
+
+
+def _quoted(findings: list[LocatedFinding], root: Path, style: _Style, width: int | None) -> Iterator[str]:
+    """Every line of a message stands behind a bar: nothing that a manifest says can begin a line of the log."""
+    first = findings[0]
+    message = "\n".join(finding.message for finding in findings)
+    bar = style("dim", "|")
+    gutter = f"{'':>5} {bar}"
+    columns = None if width is None else width - 10  # two of indentation, the number, a space, the bar, a space
+    quoted = excerpt(first.place, root, columns=columns)
+    if quoted is None:
+        beside, rest = below(message, 0, columns)
+        lines = [*([] if beside is None else [beside]), *rest]
     else:
-        number = f"{place.line:>5}"
-        bar = style("dim", "|")
-        width = max(1, min(place.end_column or place.column + 1, len(source) + 1) - place.column)
-        indent = "".join("\t" if char == "\t" else " " for char in source[: place.column - 1])
-        yield f"{style('dim', number)} {bar} {source}"
-        yield f"{' ' * len(number)} {bar} {indent}{style(finding.severity.value, '^' * width)} {first}"
-    yield from (f"      {line}" for line in more)
+        yield f"{style('dim', f'{quoted.number:>5}')} {bar} {quoted.source}".rstrip()
+        beside, rest = below(message, quoted.start + quoted.width, columns, together=len(findings) > 1)
+        caret = style(first.severity.value, "^" * quoted.width)
+        yield f"{gutter} {' ' * quoted.start}{caret}" + ("" if beside is None else f" {beside}")
+        lines = list(rest)
+    for line in lines:
+        yield f"{gutter} {line}".rstrip()
 
 
-@lru_cache(maxsize=256)
-def _lines(file: Path) -> tuple[str, ...]:
-    try:
-        return tuple(file.read_text(encoding="utf-8-sig").splitlines())
-    except (OSError, UnicodeDecodeError):
-        return ()
-
-
-def _source_line(file: Path, line: int) -> str | None:
-    lines = _lines(file)
-    return lines[line - 1].rstrip() if 0 < line <= len(lines) else None
+def _labelled(label: str, text: str, width: int | None) -> list[str]:
+    first, *more = printable(text).splitlines() or [""]
+    indent = len(label) + 2
+    lines = wrapped(f"  {label}: {first}", width, hanging=indent)
+    return [*lines, *(piece for line in more for piece in wrapped(f"  {' ' * indent}{line}", width, hanging=0))]
 
 
 def _shown(place: Place, root: Path) -> str:
     file = root / place.file
-    return f"{os.path.relpath(file) if file.exists() else place.file}:{place.line}"
+    return printable(f"{os.path.relpath(file) if file.exists() else place.file}:{place.line}")
 
 
-def _error(error: PolicyError, style: _Style) -> list[str]:
-    return [f"{style('error', 'could not run')}  {error}"]
+def _error(error: PolicyError, style: _Style, width: int | None) -> list[str]:
+    first, *more = printable(str(error)).splitlines() or [""]
+    plain = wrapped(f"could not run  {first}", width)
+    plain[0] = style("error", "could not run") + plain[0].removeprefix("could not run")
+    return [*plain, *(piece for line in more for piece in wrapped(f"  {line}", width))]
 
 
-def _skip(skip: LocatedSkip, style: _Style) -> list[str]:
-    about = f"  {skip.object}" if skip.object else ""
-    overlays = f"  {', '.join(skip.overlays)}" if skip.overlays else ""
-    return [f"{style('dim', 'not checked')}  {style('bold', skip.rule)}{about}{overlays}", f"  {skip.reason}"]
+def _skip(skip: LocatedSkip, style: _Style, width: int | None) -> list[str]:
+    subject = str(skip.object) if skip.object else ""
+    lines = _header(("dim", "not checked"), skip.rule, subject, skip.overlays, style, width)
+    return [*lines, *(piece for line in printable(skip.reason).splitlines() for piece in wrapped(f"  {line}", width))]
 
 
-def _summary(result: Result, style: _Style) -> list[str]:
-    width = max((len(overlay.name) for overlay in result.overlays), default=0)
-    lines = [_overlay(overlay, result, width, style) for overlay in result.overlays]
-    lines.extend(_accepted(result))
-    errors, warnings = (_count(result.findings, severity) for severity in Severity)
-    counts = [_plural(errors, "error"), _plural(warnings, "warning")]
-    if result.skipped:
-        counts.append(f"{len(result.skipped)} not checked")
-    if result.all_errors:
-        counts.append(f"{len(result.all_errors)} could not run")
-    total = f"{result.rules} rules: {', '.join(counts)}"
+def _by_rule(result: Result, style: _Style) -> Iterator[str]:
+    tally = Counter(finding.rule for finding in result.findings)
+    digits = len(str(max(tally.values())))
+    for rule, count in sorted(tally.items(), key=lambda item: (-item[1], item[0])):
+        yield f"{count:>{digits}}  {style('bold', rule)}"
+
+
+def _summary(result: Result, style: _Style, width: int | None) -> list[str]:
+    names = max((len(overlay.name) for overlay in result.overlays), default=0)
+    lines = [line for overlay in result.overlays for line in _overlay(overlay, result, names, style, width)]
+    if said := accepted(result):
+        lines.extend(wrapped(said, width))
+    total = f"{plural(result.rules, 'rule')}: {counts(result)}"
     return [*lines, style("good" if result.exit_code(strict=True) == 0 else "bold", total)]
 
 
-def _overlay(overlay: OverlayResult, result: Result, width: int, style: _Style) -> str:
-    name = f"{overlay.name:<{width}}"
+def _overlay(overlay: OverlayResult, result: Result, names: int, style: _Style, width: int | None) -> list[str]:
+    name = printable(f"{overlay.name:<{names}}")
     if overlay.errors and not overlay.objects:
-        return f"{name}  {style('error', 'could not be read')}"
+        return [f"{name}  {style('error', 'could not be read')}"]
     mine = [finding for finding in result.findings if overlay.name in finding.overlays]
-    invalid = sum(finding.rule == "schema-valid" for finding in mine)
-    versions = " and ".join(overlay.schema_versions)
-    schema = "schemas not compared"
-    if versions:
-        schema = f"{'schema-valid' if not invalid else f'{invalid} not schema-valid'} for Kubernetes {versions}"
-    verdict = style("good" if not mine else "error", _plural(len(mine), "finding"))
-    return f"{name}  rendered {_plural(overlay.objects, 'object')}, {schema}, policy: {verdict}"
-
-
-def _accepted(result: Result) -> Iterator[str]:
-    if result.accepted:
-        until = min(item.expires for item in result.accepted)
-        yield f"{_plural(len(result.accepted), 'finding')} accepted by exceptions, the first until {until}"
-
-
-def _count(findings: Iterable[LocatedFinding], severity: Severity) -> int:
-    return sum(finding.severity is severity for finding in findings)
-
-
-def _plural(count: int, word: str) -> str:
-    return f"{count} {word}" if count == 1 else f"{count} {word}s"
+    read = f"{name}  rendered {plural(overlay.objects, 'object')}, {schema_verdict(overlay, mine)},"
+    found = plural(len(mine), "finding")
+    verdict = f"policy: {style('error' if mine else 'good', found)}"
+    if width is None or display_width(f"{read} policy: {found}") <= width:
+        return [f"{read} {verdict}"]
+    return [*wrapped(read, width), f"  {verdict}"]

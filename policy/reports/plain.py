@@ -1,0 +1,92 @@
+"""Text that is safe to show, and how counts are said; what every format for people shares."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+
+from policy.findings import Severity
+from policy.result import LocatedFinding, OverlayResult, Result
+
+_UNPRINTABLE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff\ufffe\uffff]"
+)
+"""Control characters but tab and newline, marks that reorder or hide text, and what no encoding can carry."""
+
+
+def printable(text: str) -> str:
+    """The text with everything that a terminal would obey, or a reader would not see, written out: ``\\x1b``.
+
+    Values of manifests come into messages, and a value may hold any character.
+    """
+    return _UNPRINTABLE.sub(_escaped, text)
+
+
+def _escaped(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+
+
+def plural(count: int, word: str) -> str:
+    """``1 error``, ``2 errors``."""
+    return f"{count} {word}" if count == 1 else f"{count} {word}s"
+
+
+def count_of(findings: Iterable[LocatedFinding], severity: Severity) -> int:
+    """How many of the findings matter that much."""
+    return sum(finding.severity is severity for finding in findings)
+
+
+def counts(result: Result) -> str:
+    """``2 errors, 1 warning``, and what was not checked or could not run, if anything."""
+    said = [
+        plural(count_of(result.findings, Severity.ERROR), "error"),
+        plural(count_of(result.findings, Severity.WARNING), "warning"),
+    ]
+    if result.skipped:
+        said.append(f"{len(result.skipped)} not checked")
+    if result.all_errors:
+        said.append(f"{len(result.all_errors)} could not run")
+    return ", ".join(said)
+
+
+def by_cause(findings: Sequence[LocatedFinding]) -> list[list[LocatedFinding]]:
+    """Neighbours that say of the same objects, at the same place, that the same rule is broken, together."""
+    return [list(group) for _, group in groupby(findings, key=_cause)]
+
+
+def _cause(finding: LocatedFinding) -> tuple[object, ...]:
+    return (finding.severity, finding.rule, finding.place, finding.objects, finding.overlays, finding.exact)
+
+
+def fixes(findings: Iterable[LocatedFinding]) -> list[str]:
+    """What to do about the findings, each once."""
+    return list(dict.fromkeys(finding.fix for finding in findings if finding.fix))
+
+
+def notes(findings: Iterable[LocatedFinding]) -> list[str]:
+    """What is to be known about the findings, each once."""
+    return list(dict.fromkeys(finding.note for finding in findings if finding.note))
+
+
+def about(finding: LocatedFinding) -> str:
+    """The objects of a finding, ``Deployment/web, Deployment/api``."""
+    return ", ".join(map(str, finding.objects))
+
+
+def accepted(result: Result) -> str | None:
+    """How many findings exceptions accept, and until when; None where there are none."""
+    if not result.accepted:
+        return None
+    until = min(item.expires for item in result.accepted)
+    return f"{plural(len(result.accepted), 'finding')} accepted by exceptions, the first until {until}"
+
+
+def schema_verdict(overlay: OverlayResult, mine: Sequence[LocatedFinding]) -> str:
+    """What comparing the overlay with the schemas of Kubernetes said; ``mine`` are the overlay's findings."""
+    if not overlay.schema_versions:
+        return "schemas not compared"
+    invalid = sum(finding.rule == "schema-valid" for finding in mine)
+    verdict = f"{invalid} not schema-valid" if invalid else "schema-valid"
+    return f"{verdict} for Kubernetes {' and '.join(overlay.schema_versions)}"
