@@ -12,8 +12,9 @@ from typing import Any
 
 import msgspec
 
-from policy.baseline.matching import Entry, merged
+from policy.baseline.matching import Baseline, Entry, merged
 from policy.errors import PolicyError, SettingsError
+from policy.settings import ARGOCD, Settings
 
 FILE_NAME = "policy-baseline.toml"
 """It lies beside policy.toml; TOML, so that a line is a finding and the last line is like the others."""
@@ -42,6 +43,24 @@ def _line(entry: Entry) -> str:
 def _value(value: Any) -> str:
     # JSON's strings, lists and integers are TOML's too, but for the one control character that JSON lets stand.
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def find(settings: Settings, named: Path | None) -> Path | None:
+    """The baseline file of a repository: the one that is named, else the one beside policy.toml; None without both."""
+    if named is not None or settings.file is None:
+        return named
+    return settings.root / FILE_NAME
+
+
+def baseline_of(settings: Settings, file: Path | None) -> Baseline:
+    """The baseline that a file holds; an empty one without a file.
+
+    Raises:
+        SettingsError: as ``read`` does.
+    """
+    names = {*settings.environments, *((ARGOCD,) if settings.argocd else ())}
+    entries = read(file) if file is not None else ()
+    return Baseline(entries, names, lambda name: os.path.lexists(settings.repository / name))
 
 
 def read(file: Path) -> tuple[Entry, ...]:
