@@ -91,6 +91,26 @@ def check(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """The overlays as they were read, the findings of each on its own, and for the other targets why not."""
+
+    overlays: tuple[Overlay, ...]
+    findings: tuple[LocatedFinding, ...]
+    errors: Mapping[Target, PolicyError]
+
+
+def examine(targets: Sequence[Target], settings: Settings, rules: Sequence[Rule], *, today: datetime.date) -> Examined:
+    """Runs rules that look at a single overlay, for what has to know each overlay and not only what is wrong.
+
+    Findings that have the same cause are not taken together; those that an exception accepts are left out.
+    """
+    with paused_garbage_collector(), ThreadPoolExecutor(max_workers=max(2, os.cpu_count() or 1)) as pool:
+        overlays, errors = _read(targets, settings, pool)
+    said = [one for overlay in overlays for one in _run_rules(overlay, settings, rules)]
+    return Examined(tuple(overlays), tuple(_judge(said, Exceptions(settings.exceptions, today)).findings), errors)
+
+
 def _read(
     targets: Sequence[Target], settings: Settings, pool: ThreadPoolExecutor
 ) -> tuple[list[Overlay], dict[Target, PolicyError]]:
