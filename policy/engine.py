@@ -387,10 +387,14 @@ def _merged_accepted(accepted: Sequence[Accepted]) -> Iterator[Accepted]:
 
 
 def _no_objects(overlays: Sequence[Overlay]) -> Iterator[LocatedSkip]:
-    """Documents without a kind and an API version: no rule looks at them, and that is said."""
+    """What no rule looks at, which is said: documents without a kind and an API version, and Helm charts."""
     for overlay in overlays:
-        for place in overlay.unjudged:
-            reason = f"{place} is no Kubernetes object: it has no apiVersion and kind"
+        reasons = [f"{path} is a Helm chart: check what it renders" for path in overlay.target.charts]
+        if overlay.unjudged:
+            first, *more = overlay.unjudged
+            beside = f" and {len(more)} more" if more else ""
+            reasons.append(f"{first} is no Kubernetes object: it has no apiVersion and kind{beside}")
+        for reason in reasons:
             yield LocatedSkip(schema_valid.RULE.id, (overlay.name,), None, reason)
 
 

@@ -133,7 +133,7 @@ def from_manifests(target: Target, repository: Path) -> Overlay:
         SourceError: there is no object in any of them.
     """
     documents: list[Document] = []
-    unjudged: list[Place] = []
+    unjudged = [Place(_name(file, repository), 1) for file in target.others]
     errors: list[PolicyError] = []
     with paused_garbage_collector():
         resources = list(_of_files(target, repository, documents, unjudged, errors))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import os
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,12 @@ from policy.settings import ARGOCD, Settings
 KUSTOMIZATION_FILES = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 MANIFEST_SUFFIXES = frozenset({".yaml", ".yml", ".json"})
 STREAM = "-"
+CHART_FILE = "Chart.yaml"
+NOT_SEARCHED = frozenset({".git", "node_modules"})
+MAX_SEARCHED = 8 * 1024 * 1024
+"""How much of a file is searched for objects, in bytes; a larger one is read in any case."""
+
+_OBJECT_KEY = re.compile(rb"\b(?:apiVersion|kind)[\"']?\s*:")
 
 
 class TargetKind(enum.Enum):
@@ -26,12 +33,17 @@ class TargetKind(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One thing to check; ``files`` are the manifest files, where it is no kustomization."""
+    """One thing to check; ``files`` are the manifest files, where it is no kustomization.
+
+    ``others`` are YAML and JSON files that hold no object, ``charts`` are folders of Helm charts: neither is read.
+    """
 
     name: str
     kind: TargetKind
     path: Path
     files: tuple[Path, ...] = ()
+    others: tuple[Path, ...] = ()
+    charts: tuple[Path, ...] = ()
 
 
 def targets(arguments: Sequence[str], settings: Settings) -> list[Target]:
@@ -45,7 +57,7 @@ def targets(arguments: Sequence[str], settings: Settings) -> list[Target]:
             raise PolicyError(
                 f"nothing to check: name a PATH, or list the environments in {settings.file or 'a policy.toml'}"
             )
-        return [Target(name, TargetKind.KUSTOMIZATION, settings.root / path) for name, path in _named(settings).items()]
+        return [_of_name(name, settings.root / path) for name, path in _named(settings).items()]
     found: list[Target] = []
     files: list[Path] = []
     for argument in arguments:
@@ -56,7 +68,7 @@ def targets(arguments: Sequence[str], settings: Settings) -> list[Target]:
         elif path.is_dir():
             found.extend(_of_folder(path, settings))
         elif argument in _named(settings):
-            found.append(Target(argument, TargetKind.KUSTOMIZATION, settings.root / _named(settings)[argument]))
+            found.append(_of_name(argument, settings.root / _named(settings)[argument]))
         else:
             raise PolicyError(_unknown(argument, settings))
     if files:
@@ -75,18 +87,40 @@ def _unknown(argument: str, settings: Settings) -> str:
     return f"there is no file, folder or environment {argument}" + (f"; environments: {known}" if known else "")
 
 
+def _of_name(name: str, folder: Path) -> Target:
+    """An environment: a kustomization, or a folder of plain manifests without any kustomization."""
+    if not is_kustomization(folder):
+        found = walk(folder)
+        if found.files and not found.kustomizations:
+            return _plain(name, folder, found)
+    return Target(name, TargetKind.KUSTOMIZATION, folder)
+
+
+def _plain(name: str, folder: Path, found: Found) -> Target:
+    return Target(name, TargetKind.MANIFESTS, folder, found.files, found.others, found.charts)
+
+
 def _of_folder(folder: Path, settings: Settings) -> Iterator[Target]:
     """A kustomization; else the kustomizations below it that a person would build, and the manifests beside them."""
+    name = _environment_of(folder, settings)
     if is_kustomization(folder):
-        yield Target(_environment_of(folder, settings), TargetKind.KUSTOMIZATION, folder)
+        yield Target(name, TargetKind.KUSTOMIZATION, folder)
         return
-    kustomizations, files = _walk(folder)
-    if not kustomizations and not files:
-        raise PolicyError(f"{folder} holds no kustomization and no manifest (.yaml, .yml, .json)")
-    for path in _not_built_by_others(kustomizations):
+    found = walk(folder)
+    if not found.kustomizations and not found.files:
+        raise PolicyError(_nothing_in(folder, found))
+    for path in not_built_by_others(found.kustomizations):
         yield Target(_environment_of(path, settings), TargetKind.KUSTOMIZATION, path)
-    if files:
-        yield Target(str(folder), TargetKind.MANIFESTS, folder, tuple(files))
+    if found.files or found.charts:
+        yield _plain(name, folder, found)
+
+
+def _nothing_in(folder: Path, found: Found) -> str:
+    nothing = f"{folder} holds no kustomization and no manifest (.yaml, .yml, .json)"
+    if not found.charts:
+        return nothing
+    chart = found.charts[0]
+    return f"{nothing}, but Helm charts; check what they render: `helm template {chart} | policy check -`"
 
 
 def is_kustomization(folder: Path) -> bool:
@@ -101,19 +135,48 @@ def _environment_of(folder: Path, settings: Settings) -> str:
     return os.path.relpath(folder)
 
 
-def _walk(folder: Path) -> tuple[list[Path], list[Path]]:
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What lies below a folder; ``files`` are manifests that no kustomization's folder holds."""
+
+    kustomizations: tuple[Path, ...]
+    files: tuple[Path, ...]
+    others: tuple[Path, ...]
+    charts: tuple[Path, ...]
+
+
+def walk(folder: Path) -> Found:
+    """Finds kustomizations and manifests; the templates of Helm charts are neither, nor is what npm installs."""
     kustomizations: list[Path] = []
     files: list[Path] = []
-    for parent, folders, names in os.walk(folder):
-        if is_kustomization(Path(parent)):
-            kustomizations.append(Path(parent))
-        elif not any(Path(parent).is_relative_to(path) for path in kustomizations):
-            files.extend(Path(parent) / name for name in sorted(names) if Path(name).suffix in MANIFEST_SUFFIXES)
-        folders[:] = sorted(name for name in folders if name != ".git")
-    return kustomizations, files
+    others: list[Path] = []
+    charts: list[Path] = []
+    for name, folders, names in os.walk(folder):
+        parent = Path(name)
+        if CHART_FILE in names:
+            charts.append(parent)
+            folders.clear()
+            continue
+        folders[:] = sorted(name for name in folders if name not in NOT_SEARCHED)
+        if is_kustomization(parent):
+            kustomizations.append(parent)
+        elif not any(parent.is_relative_to(path) for path in kustomizations):
+            for file in (parent / name for name in sorted(names) if Path(name).suffix in MANIFEST_SUFFIXES):
+                (files if may_hold_objects(file) else others).append(file)
+    return Found(tuple(kustomizations), tuple(files), tuple(others), tuple(charts))
 
 
-def _not_built_by_others(kustomizations: Iterable[Path]) -> Iterator[Path]:
+def may_hold_objects(file: Path) -> bool:
+    """Whether a file is worth reading as manifests; False only where neither of an object's two first keys is in it."""
+    try:
+        with file.open("rb") as stream:
+            content = stream.read(MAX_SEARCHED)
+    except OSError:
+        return True  # reading it says what is wrong
+    return len(content) == MAX_SEARCHED or b"\0" in content or _OBJECT_KEY.search(content) is not None
+
+
+def not_built_by_others(kustomizations: Iterable[Path]) -> Iterator[Path]:
     """The kustomizations that no other one names as its base or component."""
     import yaml
 
