@@ -117,6 +117,16 @@ class Emulation:
         return found
 
 
+def layer(tree: SourceTree, kustomization: Kustomization) -> tuple[list[Object], list[tuple[Place, str]]]:
+    """The objects that one kustomization of the tree makes of its resources, and the doubts about them.
+
+    Names have no content hashes yet, and references are as they are written: both are done once, at the end of a build.
+    """
+    emulation = Emulation.__new__(Emulation)
+    emulation.tree, emulation.doubts = tree, []
+    return emulation._layer(kustomization, []), emulation.doubts
+
+
 def merge_into(object: Object, patch: Patch, document: Map, *, rewrite: bool) -> None:
     """Merge one document of a patch into an object; one that is deleted is left without fields.
 

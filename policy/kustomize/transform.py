@@ -205,6 +205,11 @@ def _containers(node: Node) -> Iterator[Map]:
                     yield from _items(value)
 
 
+def container_images(node: Node) -> Iterator[str]:
+    """The images of whatever is called containers or initContainers, anywhere in an object."""
+    return (container.text("image") for container in _containers(node) if container.text("image"))
+
+
 def new_image(image: str, item: Map) -> str:
     """An image reference with the parts that an entry replaces; a new tag drops the digest and the other way round."""
     name, tag, digest = split_image(image)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from policy.errors import PolicyError
 from policy.findings import Place
 from policy.history import Past
 from policy.kustomize.origin import Origins
@@ -25,12 +27,15 @@ class Facts:
 
     ``entries_of`` is what a folder (relative to the repository) holds, folders with a slash behind their names; None
     where there is no such folder. ``past_of`` is what the files of some folders ever held; it raises HistoryError.
-    ``remotes`` are the URLs that the repository is fetched from. ``tools`` are the versions that policy.toml asks for,
-    and ``place_of`` gives the place of a key of policy.toml by its table and its name.
+    ``render_variants`` builds a folder of a tree with the real kustomize, once for each mapping of files to other
+    texts; it raises PolicyError if that cannot be done at all. ``remotes`` are the URLs that the repository is fetched
+    from. ``tools`` are the versions that policy.toml asks for, and ``place_of`` gives the place of a key of policy.toml
+    by its table and its name.
     """
 
     entries_of: Callable[[str], tuple[str, ...] | None]
     past_of: Callable[[Sequence[str]], Past]
+    render_variants: Callable[[SourceTree, Path, Sequence[Mapping[Path, str]]], Sequence[str | PolicyError]]
     remotes: Callable[[], tuple[str, ...]]
     tools: Mapping[str, str]
     place_of: Callable[[str, str], Place | None]
