@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from policy.errors import PolicyError
 from policy.findings import Severity
-from policy.reports.plain import about, accepted, count_of, counts, plural, printable
+from policy.reports.plain import about, accepted, baselined, count_of, counts, plural, printable
 from policy.result import LocatedFinding, LocatedSkip, Result
 
 if TYPE_CHECKING:
@@ -64,8 +64,7 @@ def _skip(skip: LocatedSkip) -> str:
 
 
 def _summary(result: Result) -> Iterator[str]:
-    if said := accepted(result):
-        yield said
+    yield from filter(None, (accepted(result), baselined(result)))
     errors = count_of(result.findings, Severity.ERROR) + len(result.all_errors)
     warnings = count_of(result.findings, Severity.WARNING)
     if max(errors, warnings) > SHOWN:

@@ -36,6 +36,7 @@ def render(result: Result, *, version: str | None) -> str:
         ],
         "findings": _findings(result.findings),
         "accepted": _accepted(result.accepted),
+        "baselined": _findings(result.baselined),
         "notChecked": [
             {"rule": skip.rule, "overlays": list(skip.overlays), "object": _object(skip.object), "reason": skip.reason}
             for skip in result.skipped
@@ -46,6 +47,8 @@ def render(result: Result, *, version: str | None) -> str:
             "errors": count_of(result.findings, Severity.ERROR),
             "warnings": count_of(result.findings, Severity.WARNING),
             "accepted": len(result.accepted),
+            "baselined": len(result.baselined),
+            "mended": result.mended,
             "notChecked": len(result.skipped),
             "couldNotRun": len(result.all_errors),
         },

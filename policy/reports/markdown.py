@@ -17,6 +17,7 @@ from policy.findings import Place, Severity
 from policy.reports.excerpt import below, excerpt
 from policy.reports.plain import (
     accepted,
+    baselined,
     by_cause,
     count_of,
     counts,
@@ -107,7 +108,8 @@ def _head(result: Result) -> str:
         lines.append(f"| {' | '.join([code(overlay.name[:_MAX_NAME], cell=True), *cells])} |")
     if len(result.overlays) > _MAX_OVERLAYS:
         lines += ["", f"and {plural(len(result.overlays) - _MAX_OVERLAYS, 'more overlay')}"]
-    lines += ["", f"{plural(result.rules, 'rule')}; {said}." if (said := accepted(result)) else ""]
+    old = [said for said in (accepted(result), baselined(result)) if said]
+    lines += ["", f"{plural(result.rules, 'rule')}; {'; '.join(old)}." if old else ""]
     return "\n".join(lines).rstrip()
 
 

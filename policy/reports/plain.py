@@ -83,6 +83,17 @@ def accepted(result: Result) -> str | None:
     return f"{plural(len(result.accepted), 'finding')} accepted by exceptions, the first until {until}"
 
 
+def baselined(result: Result) -> str | None:
+    """How many findings are old, and whether the baseline lists some that are mended; None where neither is."""
+    said = []
+    if result.baselined:
+        said.append(f"{plural(len(result.baselined), 'finding')} in the baseline")
+    if result.mended:
+        said.append(f"{result.mended} that it lists {'is' if result.mended == 1 else 'are'} mended: `policy baseline`")
+        said[-1] += " takes them out" if result.mended > 1 else " takes it out"
+    return ", ".join(said) if result.baselined or not said else f"the baseline: {said[0]}"
+
+
 def schema_verdict(overlay: OverlayResult, mine: Sequence[LocatedFinding]) -> str:
     """What comparing the overlay with the schemas of Kubernetes said; ``mine`` are the overlay's findings."""
     if not overlay.schema_versions:

@@ -10,7 +10,18 @@ from pathlib import Path
 from policy.errors import PolicyError
 from policy.findings import Place
 from policy.reports.excerpt import below, display_width, excerpt, wrapped
-from policy.reports.plain import about, accepted, by_cause, counts, fixes, notes, plural, printable, schema_verdict
+from policy.reports.plain import (
+    about,
+    accepted,
+    baselined,
+    by_cause,
+    counts,
+    fixes,
+    notes,
+    plural,
+    printable,
+    schema_verdict,
+)
 from policy.result import LocatedFinding, LocatedSkip, OverlayResult, Result
 
 _RESET = "\x1b[0m"
@@ -124,7 +135,7 @@ def _by_rule(result: Result, style: _Style) -> Iterator[str]:
 def _summary(result: Result, style: _Style, width: int | None) -> list[str]:
     names = max((len(overlay.name) for overlay in result.overlays), default=0)
     lines = [line for overlay in result.overlays for line in _overlay(overlay, result, names, style, width)]
-    if said := accepted(result):
+    for said in filter(None, (accepted(result), baselined(result))):
         lines.extend(wrapped(said, width))
     total = f"{plural(result.rules, 'rule')}: {counts(result)}"
     return [*lines, style("good" if result.exit_code(strict=True) == 0 else "bold", total)]
