@@ -42,8 +42,8 @@ class Pin:
         machine = os.uname()
         parts = [go, machine.sysname, machine.machine, *BUILD_FLAGS, *self.linker_flags]
         digest = hashlib.sha256("\0".join(parts).encode())
-        for name in ("go.mod", "go.sum"):
-            digest.update((self.folder / name).read_bytes())
+        for file in (self.folder / "go.mod", self.folder / "go.sum", *sorted(self.folder.glob("*.go"))):
+            digest.update(file.read_bytes())
         return f"{self.name}-{self.version}-{digest.hexdigest()[:16]}"
 
 
@@ -61,6 +61,8 @@ def read_pin(root: Path, name: str) -> Pin:
     package = tool[1]
     versions: dict[str, str] = dict(re.findall(r"^\s*(?:require )?(\S+) v(\S+)(?: // indirect)?$", text, re.MULTILINE))
     modules = [module for module in versions if f"{package}/".startswith(f"{module}/")]
+    if f"\nmodule {package}\n" in f"\n{text}":  # a program of our own has the version of the library that it is about
+        modules = re.findall(r"^require (\S+) v\S+$", text, re.MULTILINE)[:1]
     if not modules:
         raise ToolError(f"requires no module that holds {package}", file=folder / "go.mod")
     module = max(modules, key=len)

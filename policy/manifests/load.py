@@ -18,7 +18,7 @@ from yaml._yaml import CParser
 
 from policy.errors import SourceError
 from policy.manifests import blocks
-from policy.manifests.scalars import resolve
+from policy.manifests.scalars import json_key, resolve
 
 MAX_DEPTH = 100
 MAX_NODES_BY_ALIAS = 200_000
@@ -151,7 +151,7 @@ class _Builder:
             elif isinstance(key, (dict, list)):
                 raise SourceError("a mapping key must be a scalar", file=self._name, line=self._line(event))
             else:
-                built[key if isinstance(key, str) else _json_key(key)] = value
+                built[key if isinstance(key, str) else json_key(key)] = value
         for parent in merged:
             if isinstance(parent, dict):
                 for key, value in parent.items():
@@ -165,12 +165,3 @@ class _Builder:
             if type(event) is yaml.SequenceEndEvent:
                 return built
             built.append(self._node(event, depth + 1))
-
-
-def _json_key(key: float | bool | None) -> str:
-    """A key as the API machinery's conversion to JSON writes it."""
-    if key is None:
-        return "null"
-    if isinstance(key, bool):
-        return "true" if key else "false"
-    return str(key)

@@ -6,7 +6,10 @@ octal and binary integers, underscores, booleans and infinities. ``0644`` is 420
 
 from __future__ import annotations
 
+import math
 import re
+import struct
+from decimal import Decimal
 from functools import lru_cache
 
 Scalar = str | int | float | bool | None
@@ -42,12 +45,13 @@ def resolve(text: str) -> Scalar:
 def _number(text: str) -> Scalar:
     if text in _INFINITIES:
         return _INFINITIES[text]
-    digits = text.replace("_", "")
+    digits = text if text[0] == "." else text.replace("_", "")
     integer = _go_integer(digits)
     if integer is not None:
         return integer
     if _FLOAT.fullmatch(digits):
-        return float(digits)
+        value = float(digits)
+        return text if math.isinf(value) else value
     return text
 
 
@@ -55,17 +59,45 @@ def _go_integer(digits: str) -> int | None:
     """Go's ``strconv.ParseInt(s, 0, 64)``, or ``ParseUint`` above its range; None when it is no integer."""
     sign = -1 if digits[:1] == "-" else 1
     body = digits[1:] if digits[:1] in ("+", "-") else digits
-    if not body or not body.isascii():
-        return None
     base = _BASES.get(body[:2], 10)
     if base != 10:
         body = body[2:]
     elif len(body) > 1 and body[0] == "0":
         base, body = 8, body[1:]
+    if not (body.isascii() and body.isalnum()):
+        return None
     try:
-        value = sign * int(body, base) if body[:1] not in ("+", "-") else None
+        value = sign * int(body, base)
     except ValueError:
         return None
-    if value is None or not _INT64_MIN <= value <= _UINT64_MAX:
-        return None
-    return value
+    return value if _INT64_MIN <= value <= _UINT64_MAX else None
+
+
+def json_key(key: float | bool | None) -> str:
+    """A key that is no text, as the conversion to JSON writes it: numbers with a fraction as Go's ``%g`` of 32 bits."""
+    if key is None:
+        return "null"
+    if isinstance(key, bool):
+        return "true" if key else "false"
+    if isinstance(key, int):
+        return str(key)
+    try:
+        single: float = struct.unpack("f", struct.pack("f", key))[0]
+    except OverflowError:
+        single = math.copysign(math.inf, key)
+    if math.isinf(single) or math.isnan(single):
+        return ".nan" if math.isnan(single) else ".inf" if single > 0 else "-.inf"
+    return _shortest(single)
+
+
+def _shortest(single: float) -> str:
+    """The fewest digits that are this 32-bit number, with an exponent from the seventh place on."""
+    shortest = next(
+        text
+        for text in (f"{single:.{digits}e}" for digits in range(17))
+        if struct.pack("f", float(text)) == struct.pack("f", single)
+    )
+    mantissa, _, exponent = shortest.partition("e")
+    if -4 <= int(exponent) < 6:
+        return f"{Decimal(shortest):f}"
+    return f"{mantissa}e{int(exponent):+03d}"

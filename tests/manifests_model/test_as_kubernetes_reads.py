@@ -1,0 +1,161 @@
+"""No value is read differently from Kubernetes: its own YAML library, as a program, is the reference."""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+import subprocess
+from collections.abc import Iterator, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from policy.errors import SourceError
+from policy.manifests.load import load_documents, load_exactly
+from policy.tools import find_tool
+
+REPOSITORY = Path(__file__).parent.parent.parent
+SCALARS = 60_000
+REFUSED = "refused"
+
+WORDS = """
+    y Y yes Yes YES n N no No NO on On ON off Off OFF true True TRUE tRUE false False FALSE null Null NULL ~ nUll none
+    .inf .Inf .INF -.inf +.inf .nan .NaN .NAN inf nan Infinity 0 -0 +0 00 007 0644 0o644 0O17 08 09 0b101 0B1 0b2 0x1F
+    0X1f 0xg 1_000 _1 1_ 1__0 0_7 0x_1 1e3 1E3 1e+3 1e-3 1e 1.e3 .5 5. . .. ... +1 -1 +-1 1.0 1.50 01.5 1.2.3 1,000
+    9223372036854775807 9223372036854775808 18446744073709551615 18446744073709551616 -9223372036854775808
+    -9223372036854775809 1e309 1e400 123456789012345678901234567890 2001-12-14 2001-12-14T21:59:43Z 12:30:45 190:20:30
+    = << <<= !x &x *x @x `x %x |x >x ?x -x - -- ---x :x x: x:y x#y #x 100m 128Mi 0.5 http://x:80/ a,b [x] {x} "x" 'x'
+""".split()
+PIECES = "0123456789_+-.eExXoObB:/,=#'\"~ynNYfF iI"
+
+
+@cache
+def reference() -> Path:
+    return find_tool("yaml-reference", wanted=None, root=REPOSITORY)
+
+
+def as_kubernetes_reads(texts: Sequence[str]) -> list[Any]:
+    """What the API machinery's library makes of each text."""
+    done = subprocess.run(
+        [reference()], input="".join(f"{text}\0" for text in texts), capture_output=True, text=True, check=True
+    )
+    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len(answers) == len(texts)
+    return [REFUSED if "error" in answer else answer.get("json") for answer in answers]
+
+
+def as_we_read(text: str, *, exactly: bool) -> Any:
+    try:
+        read = list((load_exactly if exactly else load_documents)(text, "text"))
+    except SourceError:
+        return REFUSED
+    return read[0][1] if read else None
+
+
+def scalars() -> Iterator[str]:
+    """Every word above, and random ones made of what numbers, dates and booleans are made of; always the same."""
+    yield from WORDS
+    chance = random.Random(20260101)
+    while True:
+        yield "".join(chance.choice(PIECES) for _ in range(chance.randint(1, 7)))
+
+
+def same(ours: Any, theirs: Any) -> bool:
+    """Equal as JSON: 1.0 and 1 are the same number there, true and 1 are not."""
+    if isinstance(ours, dict) and isinstance(theirs, dict):
+        return ours.keys() == theirs.keys() and all(same(ours[key], theirs[key]) for key in ours)
+    if isinstance(ours, list) and isinstance(theirs, list):
+        return len(ours) == len(theirs) and all(map(same, ours, theirs))
+    if isinstance(ours, bool) or isinstance(theirs, bool) or isinstance(ours, str) or isinstance(theirs, str):
+        return type(ours) is type(theirs) and ours == theirs
+    if ours is None or theirs is None:
+        return ours is theirs
+    return (
+        isinstance(ours, int | float) and isinstance(theirs, int | float) and math.isclose(ours, theirs, rel_tol=1e-15)
+    )
+
+
+def differences(texts: Sequence[str], *, may_refuse: bool = False) -> list[tuple[str, Any, Any, Any]]:
+    """Texts that we read, by the fast or the exact way, as something else than Kubernetes; what it refuses is left out.
+
+    ``may_refuse`` leaves out what we refuse as well.
+    """
+    found = []
+    for text, theirs in zip(texts, as_kubernetes_reads(texts), strict=True):
+        fast, exact = as_we_read(text, exactly=False), as_we_read(text, exactly=True)
+        ours = [each for each in (fast, exact) if not (may_refuse and each is REFUSED)]
+        if theirs is not REFUSED and not all(same(each, theirs) for each in ours):
+            found.append((text, fast, exact, theirs))
+    return found
+
+
+def test_every_scalar_is_read_alike() -> None:
+    some = scalars()
+
+    assert differences([f"a: {next(some)}\n" for _ in range(SCALARS)])[:20] == []
+
+
+def test_keys_and_items_are_read_alike() -> None:
+    some = scalars()
+    texts = [f"{next(some)}: 1\n" for _ in range(5_000)] + [
+        f"a:\n- {next(some)}\n- b: {next(some)}\n" for _ in range(5_000)
+    ]
+
+    assert differences(texts)[:20] == []
+
+
+def test_shapes_are_read_alike() -> None:
+    """Where the indentation breaks off, Kubernetes reads what stands before and drops the rest; that is refused here."""
+    chance = random.Random(7)
+    lines = (
+        [
+            "a: 1",
+            "- a",
+            "- b: 2",
+            "k:",
+            "x: y",
+            "- - a",
+            "'q': 1",
+            "a: 'b'",
+            'a: "b c"',
+            'a: "\\x41\\n"',
+            "a: {}",
+            "a: [x, y]",
+        ]
+        + [
+            "a: b # c",
+            "# c",
+            "",
+            "  ",
+            "a: |",
+            "a: >-",
+            "text",
+            "a: &x {b: 1}",
+            "b: *x",
+            "<<: *x",
+            "a: !!str 1",
+            "1: 2",
+            "a: ~",
+        ]
+        + [
+            "a: {b: c, d: [1, 2]}",
+            "? a",
+            "a: 'it''s'",
+            "é: ü",
+            "a: '' # x",
+            "a: -",
+            "a:\tb",
+            "a: 0644",
+            "yes: no",
+            'a: ""',
+        ]
+    )
+    texts = [
+        "".join(
+            " " * chance.choice((0, 0, 2, 2, 4, 1)) + chance.choice(lines) + "\n" for _ in range(chance.randint(1, 6))
+        )
+        for _ in range(15_000)
+    ]
+
+    assert differences(texts, may_refuse=True)[:20] == []
