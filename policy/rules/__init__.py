@@ -82,7 +82,15 @@ from policy.rules.security import (
     user_id_high,
     volume_type_allowed,
 )
-from policy.rules.services import hostname_resolves
+from policy.rules.services import (
+    hostname_resolves,
+    ingress_backend_exists,
+    ingress_host_unique,
+    ingress_tls_set,
+    service_selects_pods,
+    service_target_port_exists,
+    service_type_internal,
+)
 
 RULES: tuple[Rule, ...] = (
     # probes
@@ -148,6 +156,12 @@ RULES: tuple[Rule, ...] = (
     hpa_unique.RULE,
     # services
     hostname_resolves.RULE,
+    ingress_backend_exists.RULE,
+    ingress_host_unique.RULE,
+    ingress_tls_set.RULE,
+    service_selects_pods.RULE,
+    service_target_port_exists.RULE,
+    service_type_internal.RULE,
     # isolation
     default_deny.RULE,
     # configuration

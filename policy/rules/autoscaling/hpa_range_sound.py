@@ -64,7 +64,7 @@ def _zero(autoscaler: Autoscaler, versions: tuple[str, ...]) -> Iterator[Finding
     if not can_wake(autoscaler):
         yield Finding(
             at=at,
-            message="minReplicas is 0, and without a pod there is nothing to measure: it has no Object or External metric",
+            message="minReplicas is 0, and nothing is measured without a pod: there is no Object or External metric",
             fix="set minReplicas to 1 or more, or add a metric that does not come from the pods",
         )
     elif any(int(version.rpartition(".")[2]) < _ZERO_SINCE for version in versions[:1]):
