@@ -162,16 +162,23 @@ def _check(parsed: argparse.Namespace) -> int:
     has_baseline = listed is not None and (parsed.baseline or listed.is_file())
     rules = [_rule(rule_id) for rule_id in parsed.only] or RULES
     checked = targets(parsed.path, settings)
+    is_whole = not parsed.path and not parsed.only
     result = engine.check(
         checked,
         settings,
         rules,
         today=datetime.datetime.now(datetime.UTC).date(),
-        is_whole_run=not parsed.path and not parsed.only,
+        is_whole_run=is_whole,
         baseline=baseline_file.baseline_of(settings, listed) if has_baseline else None,
     )
     run = run_of(
-        result, settings=settings, rules=rules, targets=checked, strict=parsed.strict, rule_pages=parsed.rule_pages
+        result,
+        settings=settings,
+        rules=rules,
+        targets=checked,
+        is_whole=is_whole,
+        strict=parsed.strict,
+        rule_pages=parsed.rule_pages,
     )
     deliver(parsed.format, parsed.output, run)
     return result.exit_code(strict=parsed.strict)

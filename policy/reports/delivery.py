@@ -37,6 +37,7 @@ def run_of(
     settings: Settings,
     rules: Sequence[Rule],
     targets: Sequence[Target],
+    is_whole: bool,
     strict: bool,
     rule_pages: str | None,
 ) -> Run:
@@ -50,6 +51,7 @@ def run_of(
         root=settings.repository,
         is_enabled=lambda rule, overlay: settings.rule(rule, overlay).enabled,
         kustomizations=frozenset(target.name for target in targets if target.kind is TargetKind.KUSTOMIZATION),
+        is_whole=is_whole,
         strict=strict,
         color=_wants_color(),
         width=_columns(),

@@ -23,8 +23,8 @@ from policy.rules.subjects import Repository
 if TYPE_CHECKING:
     from policy.reports import Run
 
-READ = "can be read"
-"""The case of a suite that is no rule: whether there was anything to judge."""
+RAN = "could run"
+"""The case of a suite that is no rule: whether there was anything to judge, and what judges it."""
 WHOLE = "repository"
 """The suite of the rules that look at all overlays together."""
 
@@ -47,6 +47,7 @@ class _Said:
     findings: list[LocatedFinding] = field(default_factory=list)
     skips: list[LocatedSkip] = field(default_factory=list)
     accepted: list[Accepted] = field(default_factory=list)
+    baselined: list[LocatedFinding] = field(default_factory=list)
 
 
 def render(run: Run) -> str:
@@ -91,19 +92,23 @@ def _by_rule_and_suite(run: Run) -> defaultdict[tuple[str, str], _Said]:
     for item in run.result.accepted:
         for one in of(item.finding.rule, item.finding.overlays):
             one.accepted.append(item)
+    for finding in run.result.baselined:
+        for one in of(finding.rule, finding.overlays):
+            one.baselined.append(finding)
     return said
 
 
 def _readable(errors: Sequence[PolicyError]) -> _Case:
     if not errors:
-        return _Case(READ)
-    return _Case(READ, "error", errors[0].message, "\n".join(map(str, errors)))
+        return _Case(RAN)
+    return _Case(RAN, "error", errors[0].message, "\n".join(map(str, errors)))
 
 
 def _case(rule: Rule, said: _Said, run: Run, overlay: OverlayResult | None) -> _Case:
     failing = [finding for finding in said.findings if run.strict or finding.severity is Severity.ERROR]
     shown = [*map(_finding, (finding for finding in said.findings if finding not in failing))]
     shown += map(_accepted, said.accepted)
+    shown += (f"in the baseline: {finding.place}: {finding.message}" for finding in said.baselined)
     skips = "\n".join(map(_skip, said.skips))
     if failing:
         text = "\n\n".join([*map(_finding, failing), *([skips] if skips else [])])
@@ -120,7 +125,8 @@ def _why_not_run(rule: Rule, overlay: OverlayResult | None, run: Run) -> str | N
     if not run.is_enabled(rule, overlay.name if overlay else ""):
         return "switched off"
     if overlay is None:
-        return None
+        is_partial = rule is exception_stale.RULE and (run.result.all_errors or not run.is_whole)
+        return "judged only when everything is checked" if is_partial else None
     if overlay.errors and not overlay.objects:
         return "the overlay could not be read"
     if rule.applies_to is SourceTree and overlay.name not in run.kustomizations:

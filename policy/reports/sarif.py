@@ -4,8 +4,8 @@ The specification: https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.h
 What GitHub takes of it, and its limits:
 https://docs.github.com/en/code-security/reference/code-scanning/sarif-files/sarif-support-for-code-scanning
 
-Findings that an exception accepts are no results: GitHub does not honour ``suppressions`` and would open an alert for
-each. What was not checked and what could not run are notifications of the invocation.
+Findings that an exception accepts or a baseline lists are no results: GitHub honours neither ``suppressions`` nor
+``baselineState`` and would open an alert for each. What was not checked and what could not run are notifications of the invocation.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ MAX_RESULTS = 25_000
 """More than that in one run, and GitHub refuses the file."""
 MAX_DESCRIPTION = 1024
 """Characters of a rule's short description that GitHub takes."""
-_SOURCE_ROOT = "SRCROOT"
+_SOURCE_ROOT = "%SRCROOT%"
 _LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning"}
 
 
@@ -55,7 +55,11 @@ def render(run: Run, *, version: str | None) -> str:
             _result(finding, fingerprint, index)
             for finding, fingerprint in zip(shown, fingerprints(shown), strict=True)
         ],
-        "properties": {"summary": counts(result), "accepted": len(result.accepted)},
+        "properties": {
+            "summary": counts(result),
+            "accepted": len(result.accepted),
+            "baselined": len(result.baselined),
+        },
     }
     log = {"$schema": "https://json.schemastore.org/sarif-2.1.0.json", "version": "2.1.0", "runs": [sarif_run]}
     return json.dumps(log, indent=2, ensure_ascii=False) + "\n"
@@ -102,12 +106,18 @@ def _result(finding: LocatedFinding, fingerprint: str, index: dict[str, int]) ->
 
 def _message(finding: LocatedFinding) -> str:
     """What is wrong, then how to mend it; links lead to the related places."""
-    lines = [_escaped(finding.message)]
-    lines += [f"Fix: {_escaped(finding.fix)}"] if finding.fix else []
+    first, _, rest = finding.message.partition("\n")
+    lines = [_escaped("\n".join(filter(None, [_sentence(first), rest])))]
+    lines += [f"Fix: {_escaped(_sentence(finding.fix))}"] if finding.fix else []
     lines += [f"See [{_escaped(str(place))}]({number})." for number, place in enumerate(finding.related, 1)]
     lines += [f"Overlays: {_escaped(', '.join(finding.overlays))}"] if finding.overlays else []
     lines += [f"Note: {_escaped(finding.note)}"] if finding.note else []
     return "\n\n".join(lines)
+
+
+def _sentence(text: str) -> str:
+    """With its full stop: where there is little room, GitHub shows only the first sentence of a message."""
+    return text if text.endswith((".", ":", "…", "?")) else f"{text}."
 
 
 def _escaped(text: str) -> str:
