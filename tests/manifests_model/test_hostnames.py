@@ -237,6 +237,10 @@ def test_a_host_keeps_the_text_as_written_and_what_implies_its_port() -> None:
     assert (implied.text, implied.port, implied.implied_by) == ("api", 443, "https")
 
 
+def test_a_value_of_several_lines_is_a_file() -> None:
+    assert [shown(host) for host in hosts_in_value("SETTINGS", "a.host=redis\nb.host=queue\n")] == ["redis", "queue"]
+
+
 def test_known_variables_are_filled_in() -> None:
     assert substituted("$(A)-$(B)-$(C)", {"A": "x", "B": "$(A)"}) == "x-$(A)-$(C)"
 
