@@ -76,7 +76,7 @@ def test_a_command_works(command: str, tmp_path: Path) -> None:
     done = subprocess.run(
         [find(arguments[0], site), *arguments[1:]],
         cwd=REPOSITORY,
-        env={**os.environ, "PYTHONPATH": str(site)},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(site), str(REPOSITORY / ".tools" / "schemas")])},
         capture_output=True,
         text=True,
         check=False,

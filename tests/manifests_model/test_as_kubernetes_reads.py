@@ -76,7 +76,10 @@ def same(ours: Any, theirs: Any) -> bool:
     )
 
 
-def differences(texts: Sequence[str], *, may_refuse: bool = False) -> list[tuple[str, Any, Any, Any]]:
+Difference = tuple[str, Any, Any, Any]
+
+
+def differences(texts: Sequence[str], *, may_refuse: bool = False) -> list[Difference]:
     """Texts that we read, by the fast or the exact way, as something else than Kubernetes; what it refuses is left out.
 
     ``may_refuse`` leaves out what we refuse as well.
@@ -108,49 +111,12 @@ def test_keys_and_items_are_read_alike() -> None:
 def test_shapes_are_read_alike() -> None:
     """Where the indentation breaks off, Kubernetes reads what stands before and drops the rest; that is refused here."""
     chance = random.Random(7)
-    lines = (
-        [
-            "a: 1",
-            "- a",
-            "- b: 2",
-            "k:",
-            "x: y",
-            "- - a",
-            "'q': 1",
-            "a: 'b'",
-            'a: "b c"',
-            'a: "\\x41\\n"',
-            "a: {}",
-            "a: [x, y]",
-        ]
-        + [
-            "a: b # c",
-            "# c",
-            "",
-            "  ",
-            "a: |",
-            "a: >-",
-            "text",
-            "a: &x {b: 1}",
-            "b: *x",
-            "<<: *x",
-            "a: !!str 1",
-            "1: 2",
-            "a: ~",
-        ]
-        + [
-            "a: {b: c, d: [1, 2]}",
-            "? a",
-            "a: 'it''s'",
-            "é: ü",
-            "a: '' # x",
-            "a: -",
-            "a:\tb",
-            "a: 0644",
-            "yes: no",
-            'a: ""',
-        ]
-    )
+    lines = [
+        *("a: 1", "- a", "- b: 2", "k:", "x: y", "- - a", "'q': 1", "a: 'b'", 'a: "b c"', 'a: "\\x41\\n"', "a: {}"),
+        *("a: [x, y]", "a: b # c", "# c", "", "  ", "a: |", "a: >-", "text", "a: &x {b: 1}", "b: *x", "<<: *x"),
+        *("a: !!str 1", "1: 2", "a: ~", "a: {b: c, d: [1, 2]}", "? a", "a: 'it''s'", "é: ü", "a: '' # x", "a: -"),
+        *("a:\tb", "a: 0644", "yes: no", 'a: ""'),
+    ]
     texts = [
         "".join(
             " " * chance.choice((0, 0, 2, 2, 4, 1)) + chance.choice(lines) + "\n" for _ in range(chance.randint(1, 6))
