@@ -99,6 +99,8 @@ class Result:
         return 1 if strict and (self.findings or self.skipped) else 0
 
 
+_HASH = re.compile(r"-[2456789bcdfghkmt]{10}$")
+"""What Kustomize appends to the name of an object that it generates; it changes with every value inside."""
 _LINE_NUMBER = re.compile(r"(\bline |\.(?:ya?ml|json|toml):)\d+")
 
 
@@ -113,10 +115,14 @@ def fingerprints(findings: Iterable[LocatedFinding]) -> list[str]:
     seen: Counter[str] = Counter()
     result = []
     for finding in findings:
-        about = (finding.objects[0].kind, finding.objects[0].name) if finding.objects else ()
+        about = (finding.objects[0].kind, _own_name(finding.objects[0])) if finding.objects else ()
         message = _LINE_NUMBER.sub(r"\1", finding.message)
         parts = (finding.rule, finding.place.file, *about, *finding.named_path, message)
         digest = hashlib.sha256("\0".join(parts).encode(errors="backslashreplace")).hexdigest()[:16]
         seen[digest] += 1
         result.append(f"{digest}:{seen[digest]}")
     return result
+
+
+def _own_name(ref: ObjectRef) -> str:
+    return _HASH.sub("", ref.name) if ref.kind in ("ConfigMap", "Secret") else ref.name

@@ -28,11 +28,10 @@ class Run:
 
     ``rules`` are those that ran; ``is_enabled`` says of a rule and an overlay whether it was on there. ``root`` is what
     the files of places are relative to, ``workspace`` what GitHub takes paths of annotations to be relative to.
-    ``kustomizations`` are the overlays that are kustomizations, not plain manifests; ``is_whole`` says that all rules ran
-    on everything that policy.toml names. ``rule_pages`` is the URL of the
-    folder with the pages of the rules, ``source`` the URL of the folder that ``root`` is on the web; both end with a
-    slash. ``width`` is how many columns a line may have; None does not wrap lines. ``version`` is that of
-    this program.
+    ``kustomizations`` are the overlays that are kustomizations, not plain manifests; ``is_whole`` says that all rules
+    ran on everything that policy.toml names. ``rule_pages`` is the URL of the folder with the pages of the rules,
+    ``source`` the URL of the folder that ``root`` is on the web; both end with a slash. ``width`` is how many columns a
+    line may have; None does not wrap lines.
     """
 
     result: Result

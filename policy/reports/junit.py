@@ -79,22 +79,19 @@ def _by_rule_and_suite(run: Run) -> defaultdict[tuple[str, str], _Said]:
     names = [overlay.name for overlay in run.result.overlays]
     said: defaultdict[tuple[str, str], _Said] = defaultdict(_Said)
 
-    def of(rule: str, overlays: Sequence[str]) -> Iterator[_Said]:
-        for name in [WHOLE] if rule in whole else overlays or names:
-            yield said[rule, name]
+    def add(part: str, what: LocatedFinding | LocatedSkip | Accepted) -> None:
+        about = what.finding if isinstance(what, Accepted) else what
+        for name in [WHOLE] if about.rule in whole else about.overlays or names:
+            getattr(said[about.rule, name], part).append(what)
 
-    for finding in run.result.findings:
-        for one in of(finding.rule, finding.overlays):
-            one.findings.append(finding)
-    for skip in run.result.skipped:
-        for one in of(skip.rule, skip.overlays):
-            one.skips.append(skip)
-    for item in run.result.accepted:
-        for one in of(item.finding.rule, item.finding.overlays):
-            one.accepted.append(item)
-    for finding in run.result.baselined:
-        for one in of(finding.rule, finding.overlays):
-            one.baselined.append(finding)
+    for part, items in (
+        ("findings", run.result.findings),
+        ("skips", run.result.skipped),
+        ("accepted", run.result.accepted),
+        ("baselined", run.result.baselined),
+    ):
+        for what in items:
+            add(part, what)
     return said
 
 

@@ -5,7 +5,8 @@ What GitHub takes of it, and its limits:
 https://docs.github.com/en/code-security/reference/code-scanning/sarif-files/sarif-support-for-code-scanning
 
 Findings that an exception accepts or a baseline lists are no results: GitHub honours neither ``suppressions`` nor
-``baselineState`` and would open an alert for each. What was not checked and what could not run are notifications of the invocation.
+``baselineState`` and would open an alert for each. What was not checked and what could not run are notifications of
+the invocation.
 """
 
 from __future__ import annotations
