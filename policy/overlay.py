@@ -138,7 +138,7 @@ def from_manifests(target: Target, repository: Path) -> Overlay:
     with paused_garbage_collector():
         resources = list(_of_files(target, repository, documents, unjudged, errors))
         index = Index(resources)
-    if not resources and not errors:
+    if not resources and not errors and not target.may_be_empty:
         name = "standard input" if target.kind is TargetKind.STREAM else target.name
         raise SourceError("holds no Kubernetes object", file=name)
     return Overlay(target, documents, index, None, errors, unjudged)

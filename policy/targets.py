@@ -6,7 +6,7 @@ import enum
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from policy.errors import PolicyError
@@ -36,6 +36,7 @@ class Target:
     """One thing to check; ``files`` are the manifest files, where it is no kustomization.
 
     ``others`` are YAML and JSON files that hold no object, ``charts`` are folders of Helm charts: neither is read.
+    Only where it ``may_be_empty``, beside kustomizations, is it no error that no file holds an object.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Target:
     files: tuple[Path, ...] = ()
     others: tuple[Path, ...] = ()
     charts: tuple[Path, ...] = ()
+    may_be_empty: bool = False
 
 
 def targets(arguments: Sequence[str], settings: Settings) -> list[Target]:
@@ -112,7 +114,7 @@ def _of_folder(folder: Path, settings: Settings) -> Iterator[Target]:
     for path in not_built_by_others(found.kustomizations):
         yield Target(_environment_of(path, settings), TargetKind.KUSTOMIZATION, path)
     if found.files or found.charts:
-        yield _plain(name, folder, found)
+        yield replace(_plain(name, folder, found), may_be_empty=bool(found.kustomizations))
 
 
 def _nothing_in(folder: Path, found: Found) -> str:
@@ -146,21 +148,25 @@ class Found:
 
 
 def walk(folder: Path) -> Found:
-    """Finds kustomizations and manifests; the templates of Helm charts are neither, nor is what npm installs."""
+    """Finds kustomizations and manifests; the templates of Helm charts are neither, nor is what npm installs.
+
+    A chart below a kustomization is one that Kustomize inflates.
+    """
     kustomizations: list[Path] = []
     files: list[Path] = []
     others: list[Path] = []
     charts: list[Path] = []
     for name, folders, names in os.walk(folder):
         parent = Path(name)
+        is_inside = any(parent.is_relative_to(path) for path in kustomizations)
         if CHART_FILE in names:
-            charts.append(parent)
+            charts.extend(() if is_inside else (parent,))
             folders.clear()
             continue
         folders[:] = sorted(name for name in folders if name not in NOT_SEARCHED)
         if is_kustomization(parent):
             kustomizations.append(parent)
-        elif not any(parent.is_relative_to(path) for path in kustomizations):
+        elif not is_inside:
             for file in (parent / name for name in sorted(names) if Path(name).suffix in MANIFEST_SUFFIXES):
                 (files if may_hold_objects(file) else others).append(file)
     return Found(tuple(kustomizations), tuple(files), tuple(others), tuple(charts))
@@ -180,17 +186,18 @@ def not_built_by_others(kustomizations: Iterable[Path]) -> Iterator[Path]:
     """The kustomizations that no other one names as its base or component."""
     import yaml
 
-    named: set[Path] = set()
+    named: set[str] = set()
     folders = list(kustomizations)
     for folder in folders:
         file = next(folder / name for name in KUSTOMIZATION_FILES if (folder / name).is_file())
         try:
             fields = yaml.load(file.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
-        except (yaml.YAMLError, UnicodeDecodeError, OSError):
+        except (yaml.YAMLError, ValueError, RecursionError, OSError):
             continue  # the build of the folder itself will say what is wrong, and where
         for key in ("resources", "bases", "components"):
             entries = fields.get(key) if isinstance(fields, dict) else None
-            named.update((folder / str(entry)).resolve() for entry in entries or ())
+            for entry in entries if isinstance(entries, list) else ():
+                named.add(os.path.realpath(folder / str(entry).replace("\0", "")))
     for folder in folders:
-        if folder.resolve() not in named:
+        if os.path.realpath(folder) not in named:
             yield folder
