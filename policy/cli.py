@@ -87,6 +87,13 @@ def _add_check(check: argparse.ArgumentParser) -> None:
         default=os.environ.get("POLICY_RULE_PAGES"),
         help="where the pages of the rules are on the web, for links in reports (or POLICY_RULE_PAGES)",
     )
+    mend = check.add_mutually_exclusive_group()
+    mend.add_argument(
+        "--fix", action="store_true", help="first write missing fields into the source files, where that is mechanical"
+    )
+    mend.add_argument(
+        "--diff", action="store_true", help="only show what --fix would change, and fail if that is anything"
+    )
     old = check.add_mutually_exclusive_group()
     old.add_argument("--baseline", type=Path, metavar="FILE", help=f"the baseline, {_BESIDE}")
     old.add_argument("--no-baseline", action="store_true", help="show the findings of the baseline like all others")
@@ -163,6 +170,16 @@ def _check(parsed: argparse.Namespace) -> int:
     rules = [_rule(rule_id) for rule_id in parsed.only] or RULES
     checked = targets(parsed.path, settings)
     is_whole = not parsed.path and not parsed.only
+    if parsed.fix or parsed.diff:
+        from policy.fix.command import mend
+
+        # The diff goes where it does no harm: a report of another format has stdout for itself.
+        is_text = parsed.format == "text"
+        shown_on = sys.stdout if parsed.diff or is_text else sys.stderr
+        talk = sys.stdout if parsed.fix and is_text else sys.stderr
+        has_changes = mend(checked, settings, rules, write=parsed.fix, shown_on=shown_on, talk=talk)
+        if parsed.diff:
+            return 1 if has_changes else 0
     result = engine.check(
         checked,
         settings,

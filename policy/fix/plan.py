@@ -1,0 +1,151 @@
+"""Findings -> edits of source files, and what every overlay shall render because of them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from policy.findings import Field
+from policy.fix.insertion import Fields, Value, insert
+from policy.fix.places import Places, Spot
+from policy.fix.remedies import Addition, NotMechanical, Scene, additions, remedy_for
+from policy.overlay import Overlay
+from policy.result import LocatedFinding
+from policy.targets import TargetKind
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A finding that has a remedy, and why it is not mended: a part of a sentence."""
+
+    finding: LocatedFinding
+    reason: str
+
+
+@dataclass(slots=True)
+class Edit:
+    """A value written at one spot. ``wanted_by`` is what each overlay (by name) asked for, and thus shall render."""
+
+    spot: Spot
+    value: Value
+    wanted_by: defaultdict[str, list[Addition]] = field(default_factory=lambda: defaultdict(list))
+    disagreement: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """Edits that are made together or not at all, and the findings that they mend."""
+
+    edits: tuple[Edit, ...]
+    findings: tuple[LocatedFinding, ...]
+
+    @property
+    def files(self) -> frozenset[Path]:
+        return frozenset(edit.spot.file for edit in self.edits)
+
+
+class Plan:
+    """The edits that mend some findings."""
+
+    def __init__(self, places: Places) -> None:
+        self.places = places
+        self.refused: list[Refused] = []
+        self._edits: dict[Spot, Edit] = {}
+        self._mends: list[tuple[LocatedFinding, tuple[Edit, ...]]] = []
+
+    def mend(self, overlay: Overlay, finding: LocatedFinding) -> None:
+        """Plan what mends a finding of an overlay, if its rule has a remedy."""
+        try:
+            wanted = self._wanted(overlay, finding)
+        except NotMechanical as error:
+            self.refused.append(Refused(finding, str(error)))
+            return
+        if wanted:
+            self._mends.append((finding, tuple(self._edit(overlay, *each) for each in wanted)))
+
+    def note(self, overlay: Overlay, finding: LocatedFinding) -> None:
+        """Note that an overlay has this finding too, so that what is planned already may mend it there as well."""
+        try:
+            wanted = self._wanted(overlay, finding)
+        except NotMechanical:
+            return
+        for spot, addition in wanted:
+            if spot in self._edits:
+                self._edit(overlay, spot, addition)
+
+    def _wanted(self, overlay: Overlay, finding: LocatedFinding) -> list[tuple[Spot, Addition]]:
+        if not finding.objects or remedy_for(finding.rule, finding.path) is None:
+            return []
+        scene = Scene(overlay.index, is_part=_is_part(overlay))
+        found = additions(finding.rule, scene, Field(finding.objects[0], finding.path)) or ()
+        return [(self.places.spot(overlay, addition.at), addition) for addition in found]
+
+    def _edit(self, overlay: Overlay, spot: Spot, addition: Addition) -> Edit:
+        edit = self._edits.setdefault(spot, Edit(spot, addition.value))
+        if edit.value != addition.value or type(edit.value) is not type(addition.value):
+            others = ", ".join(name for name in edit.wanted_by if name != overlay.name) or "another object"
+            edit.disagreement = f"{others} needs {_shown(edit.value)} there, {overlay.name} {_shown(addition.value)}"
+        if addition not in edit.wanted_by[overlay.name]:
+            edit.wanted_by[overlay.name].append(addition)
+        return edit
+
+    @property
+    def files(self) -> set[Path]:
+        """The files that would be changed."""
+        return {spot.file for spot in self._edits}
+
+    def units(self) -> list[Unit]:
+        """The edits in the order of the findings, those of one finding always together; without disagreeing ones."""
+        groups: list[tuple[dict[Spot, Edit], list[LocatedFinding]]] = []
+        for finding, edits in self._mends:
+            mine: tuple[dict[Spot, Edit], list[LocatedFinding]] = {edit.spot: edit for edit in edits}, [finding]
+            for group in [each for each in groups if each[0].keys() & mine[0].keys()]:
+                groups.remove(group)
+                mine = {**group[0], **mine[0]}, [*group[1], *mine[1]]
+            groups.append(mine)
+        return list(self._agreeing(Unit(tuple(edits.values()), tuple(findings)) for edits, findings in groups))
+
+    def _agreeing(self, units: Iterable[Unit]) -> Iterator[Unit]:
+        for unit in units:
+            disagreement = next((edit.disagreement for edit in unit.edits if edit.disagreement), "")
+            if disagreement:
+                self.refuse(unit, disagreement)
+            else:
+                yield unit
+
+    def refuse(self, unit: Unit, reason: str) -> None:
+        self.refused.extend(Refused(finding, reason) for finding in unit.findings)
+
+    def texts(self, units: Iterable[Unit]) -> Mapping[Path, str]:
+        """What the files read like with these edits."""
+        wanted: defaultdict[Path, dict[int, Fields]] = defaultdict(dict)
+        holders = {}
+        for edit in (edit for unit in units for edit in unit.edits):
+            spot = edit.spot
+            holders[spot.file, spot.offset] = self.places.holders[spot]
+            fields = wanted[spot.file].setdefault(spot.offset, {})
+            for key in spot.keys[:-1]:
+                inner = fields.setdefault(key, {})
+                assert isinstance(inner, dict)
+                fields = inner
+            fields[spot.keys[-1]] = edit.value
+        return {
+            file: insert(
+                self.places.files[file].text, [(holders[file, offset], fields) for offset, fields in by_offset.items()]
+            )
+            for file, by_offset in wanted.items()
+        }
+
+
+def _is_part(overlay: Overlay) -> bool:
+    """Whether single files were named, so that what belongs to their objects may be in others."""
+    target = overlay.target
+    return target.kind is TargetKind.MANIFESTS and target.name != str(target.path)
+
+
+def _shown(value: Value) -> str:
+    return (
+        ", ".join(value) if isinstance(value, tuple) else str(value).lower() if value in (True, False) else str(value)
+    )
