@@ -16,7 +16,7 @@ from policy.kustomize.emulate import Emulation, layer, load_objects
 from policy.kustomize.entries import Entry, entries, without
 from policy.kustomize.kustomization import Kustomization
 from policy.kustomize.marks import List, Map, Mark, Node, Scalar
-from policy.kustomize.objects import Object
+from policy.kustomize.objects import Object, is_empty
 from policy.kustomize.sources import SourceTree
 
 _NAMES = ("name", "key", "containerPort", "port", "mountPath", "devicePath", "topologyKey", "ip", "host", "path")
@@ -165,7 +165,7 @@ def _changed(now: Node, old: Node | None) -> Iterator[Mark]:
         for key, child in now.fields.items():
             yield from _changed(child, was.get(key))
         for key, mark in (now.removed or {}).items():
-            if key in was:
+            if key in was and not (key == "annotations" and is_empty(was[key])):  # they vanish by themselves
                 yield mark
     else:
         if not isinstance(old, List) and not now.items:

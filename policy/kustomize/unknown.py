@@ -6,7 +6,7 @@ directives of a strategic merge patch, and a few lists of words. Measured with K
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from policy.findings import Place
@@ -30,21 +30,21 @@ class Unknown:
     message: str = ""
 
 
+Known = Mapping[str, "Known | None"]
+"""The fields of a mapping, and those of the mappings in them (or in their items); None where anything may stand."""
+
 _SELECTOR = ("group", "version", "kind", "name", "namespace", "labelSelector", "annotationSelector")
-_OPTIONS = {"delimiter": None, "index": None, "create": None, "encoding": None}
-_TARGET = {
+_OPTIONS: Known = {"delimiter": None, "index": None, "create": None, "encoding": None}
+_TARGET: Known = {
     "select": dict.fromkeys(_SELECTOR),
     "reject": dict.fromkeys(_SELECTOR),
     "fieldPaths": None,
     "options": _OPTIONS,
 }
-_SOURCE = {**dict.fromkeys(("group", "version", "kind", "name", "namespace", "fieldPath")), "options": _OPTIONS}
-_REPLACEMENT = {"source": _SOURCE, "sourceValue": None, "targets": _TARGET}
-_OPERATION = dict.fromkeys(("op", "path", "value", "from"))
+_SOURCE: Known = {**dict.fromkeys(("group", "version", "kind", "name", "namespace", "fieldPath")), "options": _OPTIONS}
+_REPLACEMENT: Known = {"source": _SOURCE, "sourceValue": None, "targets": _TARGET}
+_OPERATION: Known = dict.fromkeys(("op", "path", "value", "from"))
 _BUILD_METADATA = ("originAnnotations", "transformerAnnotations", "managedByLabel")
-
-Known = dict[str, "Known | None"]
-"""The fields of a mapping, and those of the mappings in them (or in their items); None where anything may stand."""
 
 
 def unknown_fields(tree: SourceTree) -> Iterator[Unknown]:

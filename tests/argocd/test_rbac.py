@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from policy.argocd.rbac import ACTIONS, IN_PROJECT, Problem, policy_problems
 from tests.argocd.conftest import Argocd, Render
-from tests.argocd.rbac import ACTIONS, IN_PROJECT, Problem, policy_problems
 from tests.argocd.test_tree import VALUES
 
 DEVELOPERS, RELEASERS, OPERATORS = VALUES["developers"], VALUES["releasers"], VALUES["operators"]

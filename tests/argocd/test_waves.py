@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from policy.argocd.waves import needs, step_of, too_late
 from tests.argocd.conftest import ENVIRONMENTS, Manifest, Render, annotations_of, index_of
-from tests.argocd.waves import needs, step_of, too_late
 
 pytestmark = pytest.mark.parametrize("environment", ENVIRONMENTS)
 
@@ -49,5 +49,6 @@ def _in_wave(wave: str, item: Manifest) -> Manifest:
 
 
 def test_the_ingress_is_last(environment: str, overlays: dict[str, Render]) -> None:
-    steps = [(step_of(item), item.ref.kind) for item in overlays[environment].index.resources]
-    assert {kind for step, kind in steps if step == max(steps)[0]} == {"Ingress"}
+    resources = overlays[environment].index.resources
+    last = max(step for item in resources if (step := step_of(item)) is not None)
+    assert {item.ref.kind for item in resources if step_of(item) == last} == {"Ingress"}
