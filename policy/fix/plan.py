@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,7 +13,6 @@ from policy.fix.places import Places, Spot
 from policy.fix.remedies import Addition, NotMechanical, Scene, additions, remedy_for
 from policy.overlay import Overlay
 from policy.result import LocatedFinding
-from policy.targets import TargetKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +46,11 @@ class Unit:
 
 
 class Plan:
-    """The edits that mend some findings."""
+    """The edits that mend some findings; ``bound`` is as in ``Scene``."""
 
-    def __init__(self, places: Places) -> None:
+    def __init__(self, places: Places, bound: Callable[[], frozenset[str] | None]) -> None:
         self.places = places
+        self._bound = bound
         self.refused: list[Refused] = []
         self._edits: dict[Spot, Edit] = {}
         self._mends: list[tuple[LocatedFinding, tuple[Edit, ...]]] = []
@@ -78,7 +78,7 @@ class Plan:
     def _wanted(self, overlay: Overlay, finding: LocatedFinding) -> list[tuple[Spot, Addition]]:
         if not finding.objects or remedy_for(finding.rule, finding.path) is None:
             return []
-        scene = Scene(overlay.index, is_part=_is_part(overlay))
+        scene = Scene(overlay.index, self._bound)
         found = additions(finding.rule, scene, Field(finding.objects[0], finding.path)) or ()
         return [(self.places.spot(overlay, addition.at), addition) for addition in found]
 
@@ -137,12 +137,6 @@ class Plan:
             )
             for file, by_offset in wanted.items()
         }
-
-
-def _is_part(overlay: Overlay) -> bool:
-    """Whether single files were named, so that what belongs to their objects may be in others."""
-    target = overlay.target
-    return target.kind is TargetKind.MANIFESTS and target.name != str(target.path)
 
 
 def _shown(value: Value) -> str:

@@ -27,10 +27,13 @@ class NotMechanical(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What a remedy may know: all objects of the overlay; ``is_part`` where other files may belong to them too."""
+    """What a remedy may know: all objects of the overlay, and which ServiceAccounts any file binds a role to.
+
+    ``bound`` gives their names; None where that cannot be known, because only a part of the files can be seen.
+    """
 
     index: Index
-    is_part: bool = False
+    bound: Callable[[], frozenset[str] | None]
 
     def workload(self, at: Field) -> Workload:
         """The workload that the field is in."""
@@ -106,8 +109,12 @@ def _seccomp(_: Scene, at: Field) -> Iterator[Addition]:
 
 
 def _token(scene: Scene, at: Field) -> Iterator[Addition]:
-    if scene.is_part:
-        raise NotMechanical("only some files are checked, and another one may bind a role to the ServiceAccount")
+    bound = scene.bound()
+    account = at.object.name if at.object.kind == "ServiceAccount" else scene.workload(at).service_account
+    if bound is None:
+        raise NotMechanical("outside of a Git repository another file may bind a role to the ServiceAccount")
+    if account in bound:
+        raise NotMechanical(f"the repository binds a role to a ServiceAccount {account}, perhaps to this one")
     yield Addition(at, False)
 
 
@@ -157,7 +164,7 @@ _TOKEN = Remedy(
     ("automountServiceAccountToken",),
     "`automountServiceAccountToken: false`",
     _token,
-    "a role that is bound elsewhere cannot be seen here",
+    "a role that is bound outside of this repository cannot be seen here",
 )
 
 

@@ -43,7 +43,7 @@ def _mended(fixes: Fixes, is_applied: bool) -> Iterator[str]:
         rules = ", ".join(f"{rule} ({count})" for rule, count in sorted(counted.items()))
         yield f"{word} {plural(len(causes), 'finding')} in {plural(len(fixes.changes), 'file')}: {rules}"
     else:
-        yield "nothing to mend"
+        yield "nothing mended" if fixes.refused else "nothing to mend"
 
 
 def _cautions(mended: Iterable[LocatedFinding]) -> Iterator[str]:
