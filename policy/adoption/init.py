@@ -54,15 +54,20 @@ def _told(plan: Plan) -> Iterator[str]:
         ("also here", _beside(_folders(found.loose), "manifests that no kustomization builds")),
         *(("left out", f"{name}: {one_line(error)}") for name, error in plan.broken.items()),
         ("tools", _listed(f"{name} {version or 'is not on PATH'}" for name, version in plan.tools.items())),
-        *(("could not run", one_line(error)) for error in (plan.result.all_errors if plan.result else ())),
+        *(("could not run", error) for error in _errors(plan)),
         ("found today", _findings(plan)),
     ]
     width = max(len(label) for label, value in rows if value)
     yield from (printable(f"{label:<{width}}  {value}") for label, value in rows if value)
 
 
+def _errors(plan: Plan) -> list[str]:
+    """What could not run, each once: a missing tool is one for every environment."""
+    return list(dict.fromkeys(map(one_line, plan.result.all_errors if plan.result else ())))
+
+
 def _findings(plan: Plan) -> str:
-    if plan.result is None:
+    if plan.result is None or _errors(plan):
         return ""
     most = ", ".join(f"{count} {rule}" for rule, count in plan.most_found[:3])
     count = len(plan.result.findings)
@@ -76,6 +81,8 @@ def _next(plan: Plan, file: Path) -> Iterator[str]:
     if plan.result is None:
         yield "  mend what is left out, and name it there"
         return
+    if _errors(plan):
+        yield "  mend what could not run"
     yield "  policy check      shows what is found"
     if plan.result.findings:
         yield "  policy baseline   writes down what is found today, so that only new findings fail"

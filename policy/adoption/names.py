@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
@@ -81,7 +82,8 @@ def _long(folder: Path) -> str:
 
 def _clean(step: str) -> str:
     """A key that TOML takes without quotes."""
-    return re.sub(r"[^A-Za-z0-9_]+", "-", step).strip("-")
+    plain = unicodedata.normalize("NFKD", step).encode("ascii", "ignore").decode()
+    return re.sub(r"[^A-Za-z0-9_]+", "-", plain).strip("-")
 
 
 def _order(environment: Named) -> tuple[str, int, str]:

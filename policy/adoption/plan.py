@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import datetime
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 from pathlib import Path
 
 from policy import engine
@@ -17,7 +18,7 @@ from policy.result import Result
 from policy.rules import RULES
 from policy.schema.definitions import convert_definitions
 from policy.settings import ARGOCD, Settings, repository_of
-from policy.targets import targets
+from policy.targets import MANIFEST_SUFFIXES, targets
 from policy.tools import find_tool, tool_version
 
 _TOOLS = ("kustomize", "kubeconform")
@@ -28,8 +29,9 @@ class Plan:
     """What policy.toml will say on ``day``.
 
     ``broken`` are overlays that cannot be checked, and why: they are left out, so that the first check runs.
-    ``definitions`` are the CustomResourceDefinitions that schemas can be made of, ``tools`` the versions that run here,
-    ``registries`` the places that images come from. ``result`` is what the check finds; None where nothing is left.
+    ``definitions`` are files and folders of CustomResourceDefinitions that schemas can be made of, ``tools`` the
+    versions that run here, ``registries`` the places that images come from. ``result`` is what the check finds; None
+    where nothing is left to check.
     """
 
     found: Survey
@@ -62,7 +64,7 @@ def plan_for(found: Survey, *, today: datetime.date) -> Plan:
         repository=repository_of(found.root) or found.root,
         environments=dict(found.environments),
         argocd=found.argocd,
-        crds=tuple(path for path in found.definitions if _is_readable(found.root / path)),
+        crds=_folded(found.root, [file for file in found.definitions if _is_readable(found.root / file)]),
     )
     examined = engine.examine(targets([], settings), settings, (), today=today)
     broken = {target.name: error for target, error in examined.errors.items()}
@@ -84,14 +86,22 @@ def plan_for(found: Survey, *, today: datetime.date) -> Plan:
     return replace(plan, result=engine.check(targets([], left), left, RULES, today=today, is_whole_run=False))
 
 
-def _is_readable(path: Path) -> bool:
-    """Whether the check could make schemas of these definitions; one of apiextensions.k8s.io/v1beta1 has none."""
-    files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
+def _is_readable(file: Path) -> bool:
+    """Whether the check could make schemas of a file's definitions; one of apiextensions.k8s.io/v1beta1 has none."""
     try:
-        contents = [(file, file.read_bytes()) for file in files]
-        return bool(list(convert_definitions(contents, {"properties": {}})))
+        return bool(list(convert_definitions([(file, file.read_bytes())], {"properties": {}})))
     except (SettingsError, OSError, RecursionError):
         return False
+
+
+def _folded(root: Path, files: Sequence[Path]) -> tuple[Path, ...]:
+    """The files, or their folder where it holds no other file that would be taken for definitions."""
+    found: list[Path] = []
+    for folder, inside in groupby(files, key=lambda file: file.parent):
+        mine = list(inside)
+        below = {path.relative_to(root) for path in (root / folder).rglob("*") if path.suffix in MANIFEST_SUFFIXES}
+        found.extend([folder] if folder.parts and below == set(mine) else mine)
+    return tuple(found)
 
 
 def _version(tool: str, root: Path) -> str | None:

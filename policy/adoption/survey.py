@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -45,7 +45,8 @@ class Survey:
     """What was found; paths are relative to ``root``.
 
     ``environments`` are what a person would build, in the order in which changes reach production. ``loose`` are
-    folders of manifests beside them that no kustomization builds. ``argocd`` holds Argo CD's own objects.
+    folders of manifests beside them that no kustomization builds. ``argocd`` holds Argo CD's own objects,
+    ``definitions`` are files with CustomResourceDefinitions.
     """
 
     root: Path
@@ -83,7 +84,7 @@ def survey(root: Path) -> Survey:
         environments=named(folder.relative_to(root) for folder in environments),
         loose=named(folder.relative_to(root) for folder in loose),
         argocd=argocd.relative_to(root) if argocd else None,
-        definitions=tuple(sorted(_folded(root, definitions))),
+        definitions=tuple(sorted(file.relative_to(root) for file in definitions)),
         charts=tuple(folder.relative_to(root) for folder in tree.charts),
     )
 
@@ -176,19 +177,6 @@ def _plain_folders(root: Path, files: Iterable[Path]) -> list[Path]:
     if common and not any(folder.is_relative_to(common) for folder in found):
         found.append(common)
     return sorted(found)
-
-
-def _folded(root: Path, definitions: list[Path]) -> Iterator[Path]:
-    """Definition files, or their folder where it holds no other file that could be taken for one."""
-    by_folder: defaultdict[Path, list[Path]] = defaultdict(list)
-    for file in definitions:
-        by_folder[file.parent].append(file)
-    for folder, files in by_folder.items():
-        below = [path for path in folder.rglob("*") if path.suffix in MANIFEST_SUFFIXES]
-        if folder != root and set(below) == set(files):
-            yield folder.relative_to(root)
-        else:
-            yield from (file.relative_to(root) for file in files)
 
 
 def _is_below(file: Path, folders: Iterable[Path]) -> bool:
