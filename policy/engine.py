@@ -38,6 +38,10 @@ from policy.targets import Target, TargetKind
 from policy.tools import find_tool
 
 
+_SEVERITIES = list(Severity)
+"""The gravest first."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Said:
     """What a rule said about an overlay, before exceptions."""
@@ -370,9 +374,12 @@ def _merged(findings: Sequence[LocatedFinding]) -> Iterator[LocatedFinding]:
     for finding in findings:
         groups[(finding.rule, finding.place, finding.message, finding.note)].append(finding)
     for group in groups.values():
+        if len(group) == 1:
+            yield group[0]
+            continue
         overlays = dict.fromkeys(name for finding in group for name in finding.overlays)
         objects = {(ref.kind, ref.name): ref for finding in reversed(group) for ref in finding.objects}
-        severity = min((finding.severity for finding in group), key=list(Severity).index)
+        severity = min((finding.severity for finding in group), key=_SEVERITIES.index)
         yield replace(group[0], overlays=tuple(overlays), objects=tuple(reversed(objects.values())), severity=severity)
 
 
@@ -408,7 +415,7 @@ def _merged_skips(skips: Sequence[LocatedSkip]) -> Iterator[LocatedSkip]:
 
 
 def _order(finding: LocatedFinding) -> tuple[Any, ...]:
-    return (list(Severity).index(finding.severity), finding.place, finding.rule, finding.message)
+    return (_SEVERITIES.index(finding.severity), finding.place, finding.rule, finding.message)
 
 
 def _overlay_result(

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from policy.errors import PolicyError, SourceError
 from policy.findings import Field, FieldPath, ObjectRef, Place
-from policy.kustomize import quick
 from policy.kustomize.blame import at_its_line
 from policy.kustomize.origin import Origins
+from policy.kustomize.quick import QuickPlaces
 from policy.kustomize.sources import SourceTree
 from policy.manifests import blocks
 from policy.manifests.decode import resources_of
@@ -50,7 +50,7 @@ class Overlay:
     errors: list[PolicyError] = field(default_factory=list)
     unjudged: list[Place] = field(default_factory=list)
     _plain: dict[int, Origins] = field(default_factory=dict)
-    _simple: dict[int, bool] = field(default_factory=dict)
+    _quick: dict[int, QuickPlaces | None] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -87,14 +87,16 @@ class Overlay:
 
     def _by_indentation(self, number: int, path: FieldPath) -> Place | None:
         """The place in a document that needs no parsing with marks, None where it does."""
-        document = self.documents[number]
-        if number not in self._simple:
+        if number not in self._quick:
+            document = self.documents[number]
             try:
                 blocks.read(document.text.removeprefix("---\n"))
-                self._simple[number] = True
             except blocks.Unfamiliar:
-                self._simple[number] = False
-        return quick.place_of(document.text, path, document.file, document.line) if self._simple[number] else None
+                self._quick[number] = None
+            else:
+                self._quick[number] = QuickPlaces(document.text, document.file, document.line)
+        places = self._quick[number]
+        return places.place(path) if places else None
 
     def _origins_of_document(self, number: int) -> Origins:
         """Read with marks only when a finding asks: a stream may have thousands of documents without any."""

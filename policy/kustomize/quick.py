@@ -49,18 +49,45 @@ class _Unsure(Exception):
     """The text has a shape that cannot be told apart by indentation."""
 
 
-def place_of(text: str, path: FieldPath, file: str, first_line: int) -> Place | None:
-    """The place of the field in the text of one document, None where only the marks can tell."""
-    try:
-        start, end = _Search(text).span(path)
-    except _Unsure:
-        return None
-    column = start - text.rfind("\n", 0, start)
-    return Place(file, first_line + text.count("\n", 0, start), column, column + end - start)
+class QuickPlaces:
+    """The places of the fields of one document, whose text starts at ``first_line`` of a file."""
+
+    def __init__(self, text: str, file: str, first_line: int) -> None:
+        self._text, self._file, self._first_line = text, file, first_line
+        self._been: dict[FieldPath, _Search] = {(): _Search(text)}
+
+    def place(self, path: FieldPath) -> Place | None:
+        """The place of a field, None where only the marks can tell."""
+        try:
+            start, end = self._span(path)
+        except _Unsure:
+            return None
+        column = start - self._text.rfind("\n", 0, start)
+        line = self._first_line + self._text.count("\n", 0, start)
+        return Place(self._file, line, column, column + end - start)
+
+    def _span(self, path: FieldPath) -> tuple[int, int]:
+        """The span of the field, or of what would hold it, as ``origin`` defines it; goes on from where it has been."""
+        been = len(path) - 1 if path else 0
+        while path[:been] not in self._been:
+            been -= 1
+        search = self._been[path[:been]].copy()
+        for position in range(been, len(path)):
+            step, following = path[position], path[position + 1] if position + 1 < len(path) else None
+            if isinstance(step, int):
+                found = search.enter_item(step, is_last=following is None)
+            else:
+                found = search.enter_field(step, following)
+            if found is not None:
+                return found
+            self._been[path[: position + 1]] = search.copy()
+        return search.held_by()
 
 
 class _Search:
     """Goes down a path; ``start`` to ``end`` is the text of the mapping or list that it has come to."""
+
+    __slots__ = ("end", "indent", "inside", "owner", "start", "text")
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -68,17 +95,11 @@ class _Search:
         self.owner: tuple[int, int] | None = None
         self.inside: tuple[int, int] | None = None
 
-    def span(self, path: FieldPath) -> tuple[int, int]:
-        """The span of the field, or of what would hold it, as ``origin`` defines it."""
-        for position, step in enumerate(path):
-            is_last = position == len(path) - 1
-            if isinstance(step, int):
-                found = self.enter_item(step, is_last)
-            else:
-                found = self.enter_field(step, None if is_last else path[position + 1])
-            if found is not None:
-                return found
-        return self.held_by()
+    def copy(self) -> _Search:
+        other = _Search(self.text)
+        other.start, other.end, other.indent = self.start, self.end, self.indent
+        other.owner, other.inside = self.owner, self.inside
+        return other
 
     def held_by(self) -> tuple[int, int]:
         """What would hold a field that is not there."""
@@ -122,7 +143,7 @@ class _Search:
         self.start, self.indent = first.start(), len(first[1])
         return None
 
-    def enter_item(self, index: int, is_last: bool) -> tuple[int, int] | None:
+    def enter_item(self, index: int, *, is_last: bool) -> tuple[int, int] | None:
         """Goes into an item of the list; its dash is read as a space, so that it is a mapping like any other."""
         starts = [
             self.start,

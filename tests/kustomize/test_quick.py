@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from policy.findings import FieldPath
 from policy.kustomize.origin import Origins
-from policy.kustomize.quick import place_of
+from policy.kustomize.quick import QuickPlaces
 from policy.manifests import blocks
 
 REPOSITORY = Path(__file__).parent.parent.parent
@@ -52,9 +52,10 @@ def compare(text: str) -> int:
     except blocks.Unfamiliar:
         return 0
     origins = Origins.from_text(text, file="f.yaml", first_line=3)
+    quick = QuickPlaces(text, "f.yaml", 3)
     found = 0
     for path in paths(value):
-        place = place_of(text, path, "f.yaml", 3)
+        place = quick.place(path)
         if place is not None:
             found += 1
             assert place == origins.place(value, path).place, path
