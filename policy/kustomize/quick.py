@@ -27,9 +27,7 @@ _NAMES = (
 _PLAIN_SCALAR = re.compile(r"[^\s\[\]{}&*!|>%@`#][^#\n]*|'[^'\n]*'|\"[^\"\\\n]*\"")
 
 
-@lru_cache(maxsize=1024)
-def _key(indent: int, key: str) -> re.Pattern[str]:
-    return re.compile(rf"^ {{{indent}}}({re.escape(key)}):(?: +(\S.*?))?(?: *)$", re.MULTILINE)
+_LINE = re.compile(r"([^\s:]+):(?: +(\S.*?))? *$", re.MULTILINE)
 
 
 @lru_cache(maxsize=64)
@@ -115,10 +113,20 @@ class _Search:
         return _value(line)
 
     def line(self, key: str) -> re.Match[str] | None:
-        found = list(_key(self.indent, key).finditer(self.text, self.start, self.end))
-        if len(found) > 1:
+        """The line of a key of this mapping."""
+        start = f"{' ' * self.indent}{key}:"
+        at = self.start if self.text.startswith(start, self.start) else self._after_newline(start, self.start)
+        if at < 0:
+            return None
+        found = _LINE.match(self.text, at + self.indent, self.end)
+        if found is None or found[1] != key or self._after_newline(start, at + 1) >= 0:
             raise _Unsure
-        return found[0] if found else None
+        return found
+
+    def _after_newline(self, start: str, position: int) -> int:
+        """Where a line that begins so begins, -1 if none does."""
+        newline = self.text.find(f"\n{start}", max(position - 1, 0), self.end)
+        return -1 if newline < 0 else newline + 1
 
     def enter_field(self, key: str, following: str | int | None) -> tuple[int, int] | None:
         """Goes into the value of a key; the answer, where there is no need or no way to go on."""
