@@ -104,13 +104,7 @@ class ClusterDns:
             suggestion = f"{before[0]}.{namespace}.svc" if namespace else None
             return Resolution(Answer.WRONG, reason="it lacks the namespace before .svc", suggestion=suggestion)
         *pod, service, home = before
-        if HOLE in home:
-            ordered = [namespace, *sorted(self._namespaces - {namespace})]
-            candidates = [one for one in ordered if fnmatchcase(one, home)] or ordered
-            found = [self._service(service, one) for one in candidates]
-            best = next((one for one in found if one.answer is Answer.FOUND), found[0])
-        else:
-            best = self._in_namespace(service, home, namespace)
+        best = self._in_namespace(service, home, namespace)
         return self._pod(pod[0], best) if pod else best
 
     def _short(self, labels: Sequence[str], namespace: str) -> Resolution:
@@ -118,6 +112,8 @@ class ClusterDns:
         if labels[-1] in self._namespaces and labels[-1]:
             found = self._in_namespace(labels[-2], labels[-1], namespace)
             return self._pod(labels[0], found) if len(labels) == 3 else found
+        if HOLE in labels[-1]:
+            return self._in_namespace(labels[-2], labels[-1], namespace)
         if len(labels) == 3:
             return _OUTSIDE
         governing = self._service(labels[1], namespace)
@@ -130,6 +126,11 @@ class ClusterDns:
     def _in_namespace(self, service: str, home: str, own: str) -> Resolution:
         if (service, home) == ("kubernetes", "default"):
             return Resolution(Answer.FOUND)
+        if HOLE in home:
+            ordered = [own, *sorted(self._namespaces - {own})]
+            candidates = [one for one in ordered if fnmatchcase(one, home)] or ordered
+            found = [self._service(service, one) for one in candidates]
+            return next((one for one in found if one.answer is Answer.FOUND), found[0])
         if home in self._namespaces:
             return self._service(service, home)
         if self._namespaces <= {""}:
