@@ -123,6 +123,11 @@ class Origins:
             return None
         return walk.present() if walk.node.mark.source.entry.startswith(_PATCHES) else None
 
+    def declared(self, rendered: Mapping[str, Any]) -> tuple[str, Place] | None:
+        """The name that an object is first stated with, before any prefix or suffix, and where; None if unknown."""
+        found = self._object(rendered)
+        return None if found is None else (found.original.name, found.declared.place)
+
     def _object(self, rendered: Mapping[str, Any]) -> Object | None:
         metadata = rendered.get("metadata") or {}
         key = _key(

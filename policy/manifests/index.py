@@ -163,6 +163,16 @@ class Index:
         return self._replicas[key]
 
     @cached_property
+    def claims_of_stateful_sets(self) -> frozenset[tuple[str, str]]:
+        """The claims that StatefulSets make for their pods, by namespace and name, without the pod's ordinal."""
+        return frozenset(
+            (item.namespace, f"{(template.metadata or {}).get('name')}-{item.name}")
+            for item in self.workloads
+            if item.kind == "StatefulSet"
+            for template in item.spec.volume_claim_templates or ()
+        )
+
+    @cached_property
     def _services_by_workload(self) -> Mapping[int, tuple[Service, ...]]:
         found: dict[int, list[Service]] = {}
         for service in self.all(Service):

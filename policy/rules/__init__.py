@@ -21,7 +21,18 @@ from policy.rules.availability import (
     stateful_service_headless,
     stateful_storage_kept,
 )
-from policy.rules.configuration import exception_stale, schema_valid
+from policy.rules.configuration import (
+    api_current,
+    env_unique,
+    exception_stale,
+    generated_config_hashed,
+    labels_recommended,
+    name_matches_folder,
+    namespace_set,
+    reference_exists,
+    schema_valid,
+    selector_matches_template,
+)
 from policy.rules.images import (
     image_pinned,
     image_registry_allowed,
@@ -165,8 +176,16 @@ RULES: tuple[Rule, ...] = (
     # isolation
     default_deny.RULE,
     # configuration
+    api_current.RULE,
+    env_unique.RULE,
     exception_stale.RULE,
+    generated_config_hashed.RULE,
+    labels_recommended.RULE,
+    name_matches_folder.RULE,
+    namespace_set.RULE,
+    reference_exists.RULE,
     schema_valid.RULE,
+    selector_matches_template.RULE,
     # kustomize
     environments_same_files.RULE,
     field_known.RULE,
