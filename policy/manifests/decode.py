@@ -46,7 +46,6 @@ _KINDS: dict[str, _Entry] = {
         True,
     ),
     "ScaledObject": (frozenset({"keda.sh"}), kinds.ScaledObjectSpec, kinds.ScaledObject, True),
-    "ScaledObject": (frozenset({"keda.sh"}), kinds.ScaledObjectSpec, kinds.ScaledObject, True),
     "PodDisruptionBudget": (frozenset({"policy"}), kinds.PodDisruptionBudgetSpec, kinds.PodDisruptionBudget, True),
     "NetworkPolicy": (frozenset({"networking.k8s.io"}), kinds.NetworkPolicySpec, kinds.NetworkPolicy, True),
     "Ingress": (frozenset({"networking.k8s.io", "extensions"}), kinds.IngressSpec, kinds.Ingress, True),
