@@ -141,6 +141,8 @@ def _told_by(holder: Located, entry: layout.Entry, wanted: tuple[int, int], *, i
     if (entry.key.line, entry.key.column) == wanted:
         if isinstance(entry.value, layout.Mapping):
             yield holder.child(entry.name, entry.value)
+        elif isinstance(entry.value, layout.Scalar) and entry.value.is_empty:
+            yield holder
         if is_item and holder.node.start == entry.key.start:
             yield holder
     elif (entry.value.line, entry.value.column) == wanted and entry.name in _NAMES:
@@ -176,7 +178,8 @@ def _descend(
     if not isinstance(located.node, layout.Mapping) or isinstance(step, int):
         raise NotMechanical(f"{source.name}:{located.node.line} is no mapping")
     if inner is not None:
-        raise NotMechanical(f"{source.name}:{inner.line} has {step} already")
+        says = f"takes {step} away" if is_patch else f"has {step} already"
+        raise NotMechanical(f"{source.name}:{inner.line} {says}")
     return holder_of(source.text, located), tuple(map(str, rest))
 
 

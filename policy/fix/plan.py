@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -53,7 +53,7 @@ class Plan:
         self._bound = bound
         self.refused: list[Refused] = []
         self._edits: dict[Spot, Edit] = {}
-        self._mends: list[tuple[LocatedFinding, tuple[Edit, ...]]] = []
+        self._mends: list[tuple[LocatedFinding, tuple[Spot, ...]]] = []
 
     def mend(self, overlay: Overlay, finding: LocatedFinding) -> None:
         """Plan what mends a finding of an overlay, if its rule has a remedy."""
@@ -63,7 +63,9 @@ class Plan:
             self.refused.append(Refused(finding, str(error)))
             return
         if wanted:
-            self._mends.append((finding, tuple(self._edit(overlay, *each) for each in wanted)))
+            for spot, addition in wanted:
+                self._edit(overlay, spot, addition)
+            self._mends.append((finding, tuple(spot for spot, _ in wanted)))
 
     def note(self, overlay: Overlay, finding: LocatedFinding) -> None:
         """Note that an overlay has this finding too, so that what is planned already may mend it there as well."""
@@ -82,14 +84,13 @@ class Plan:
         found = additions(finding.rule, scene, Field(finding.objects[0], finding.path)) or ()
         return [(self.places.spot(overlay, addition.at), addition) for addition in found]
 
-    def _edit(self, overlay: Overlay, spot: Spot, addition: Addition) -> Edit:
+    def _edit(self, overlay: Overlay, spot: Spot, addition: Addition) -> None:
         edit = self._edits.setdefault(spot, Edit(spot, addition.value))
         if edit.value != addition.value or type(edit.value) is not type(addition.value):
             others = ", ".join(name for name in edit.wanted_by if name != overlay.name) or "another object"
             edit.disagreement = f"{others} needs {_shown(edit.value)} there, {overlay.name} {_shown(addition.value)}"
         if addition not in edit.wanted_by[overlay.name]:
             edit.wanted_by[overlay.name].append(addition)
-        return edit
 
     @property
     def files(self) -> set[Path]:
@@ -97,23 +98,22 @@ class Plan:
         return {spot.file for spot in self._edits}
 
     def units(self) -> list[Unit]:
-        """The edits in the order of the findings, those of one finding always together; without disagreeing ones."""
-        groups: list[tuple[dict[Spot, Edit], list[LocatedFinding]]] = []
-        for finding, edits in self._mends:
-            mine: tuple[dict[Spot, Edit], list[LocatedFinding]] = {edit.spot: edit for edit in edits}, [finding]
-            for group in [each for each in groups if each[0].keys() & mine[0].keys()]:
-                groups.remove(group)
-                mine = {**group[0], **mine[0]}, [*group[1], *mine[1]]
-            groups.append(mine)
-        return list(self._agreeing(Unit(tuple(edits.values()), tuple(findings)) for edits, findings in groups))
+        """The edits in the order of the findings, those of one finding together; findings that disagree are refused.
 
-    def _agreeing(self, units: Iterable[Unit]) -> Iterator[Unit]:
-        for unit in units:
-            disagreement = next((edit.disagreement for edit in unit.edits if edit.disagreement), "")
+        Two units may share an edit: a limit takes its request along, which another finding asks for alone.
+        """
+        groups: defaultdict[tuple[Spot, ...], list[LocatedFinding]] = defaultdict(list)
+        for finding, spots in self._mends:
+            groups[spots].append(finding)
+        found = []
+        for spots, findings in groups.items():
+            unit = Unit(tuple(self._edits[spot] for spot in spots), tuple(findings))
+            disagreement = next((edit.disagreement for edit in unit.edits if edit.disagreement), None)
             if disagreement:
                 self.refuse(unit, disagreement)
             else:
-                yield unit
+                found.append(unit)
+        return found
 
     def refuse(self, unit: Unit, reason: str) -> None:
         self.refused.extend(Refused(finding, reason) for finding in unit.findings)

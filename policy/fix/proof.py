@@ -143,9 +143,9 @@ def _told(overlay: Overlay, was: Any, expected: Any, is_now: Any) -> str:
     name = metadata.get("name") if isinstance(metadata, Mapping) else None
     kind = expected.get("kind") if isinstance(expected, Mapping) else None
     path = _difference(expected, is_now, ()) or ()
-    what = f"{kind}/{name} {'.'.join(by_name(is_now, path))}"
+    what = f"{kind}/{name} {'.'.join(by_name(is_now, path)).replace('.[', '[')}"
     if equal(expected, was):
-        return f"it would also change {what} in {overlay.name}, where that is not asked for"
+        return f"it would also change {what} in {overlay.name}, where no finding asks for it"
     if equal(was, is_now):
         return f"{overlay.name} would not change, something there goes before it ({what})"
     return f"{what} in {overlay.name} would become another one than is wanted"
