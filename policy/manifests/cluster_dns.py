@@ -61,7 +61,7 @@ class ClusterDns:
             return self._complete(labels, labels.index("svc", 1), namespace)
         has_hole = any(HOLE in label for label in labels)
         if len(labels) == 1:
-            found = self._service(labels[0], namespace)
+            found = self._service(labels[0], namespace, namespace)
             return _OUTSIDE if has_hole and found.answer is Answer.WRONG else found
         if len(labels) > 3:
             return _OUTSIDE
@@ -101,7 +101,7 @@ class ClusterDns:
         if len(before) == 1:
             if HOLE in before[0]:
                 return _OUTSIDE
-            suggestion = f"{before[0]}.{namespace}.svc" if namespace else None
+            suggestion = before[0] if self._matching(before[0], namespace) else None
             return Resolution(Answer.WRONG, reason="it lacks the namespace before .svc", suggestion=suggestion)
         *pod, service, home = before
         best = self._in_namespace(service, home, namespace)
@@ -116,10 +116,10 @@ class ClusterDns:
             return self._in_namespace(labels[-2], labels[-1], namespace)
         if len(labels) == 3:
             return _OUTSIDE
-        governing = self._service(labels[1], namespace)
+        governing = self._service(labels[1], namespace, namespace)
         if governing.answer is Answer.FOUND:
             return self._pod(labels[0], governing)
-        if self._service(labels[0], namespace).answer is Answer.FOUND and not _is_public(labels[1]):
+        if self._service(labels[0], namespace, namespace).answer is Answer.FOUND and not _is_public(labels[1]):
             return self._in_namespace(labels[0], labels[1], namespace)
         return _OUTSIDE
 
@@ -129,24 +129,25 @@ class ClusterDns:
         if HOLE in home:
             ordered = [own, *sorted(self._namespaces - {own})]
             candidates = [one for one in ordered if fnmatchcase(one, home)] or ordered
-            found = [self._service(service, one) for one in candidates]
+            found = [self._service(service, one, own) for one in candidates]
             return next((one for one in found if one.answer is Answer.FOUND), found[0])
         if home in self._namespaces:
-            return self._service(service, home)
+            return self._service(service, home, own)
         if self._namespaces <= {""}:
             return Resolution(Answer.UNKNOWN, reason="these manifests name no namespace")
         elsewhere = [one for one in [own, *sorted(self._namespaces - {own})] if self._matching(service, one)]
         if elsewhere and HOLE not in service:
-            reason = f"namespace {home} is not in this overlay, and {service} is in {elsewhere[0] or 'this one'}"
+            place = "the pod's own" if elsewhere[0] == own else elsewhere[0]
+            reason = f"namespace {home} is not in this overlay, {service} is in {place}"
             return Resolution(Answer.WRONG, reason=reason, suggestion=service if elsewhere[0] == own else None)
         return Resolution(Answer.UNKNOWN, reason=f"namespace {home} is not in this overlay")
 
-    def _service(self, pattern: str, namespace: str) -> Resolution:
+    def _service(self, pattern: str, namespace: str, own: str) -> Resolution:
         found = self._matching(pattern, namespace)
         if found:
             return Resolution(Answer.FOUND, found)
         known = [service.name for service in self._index.in_namespace(Service, namespace)]
-        where = f" in namespace {namespace}" if namespace else ""
+        where = f" in namespace {namespace}" if namespace != own else ""
         return Resolution(
             Answer.WRONG,
             reason=f"there is no Service {pattern}{where}",

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from policy.findings import Field, ObjectRef
 from policy.manifests.decode import NotDecodable, typed
 from policy.manifests.replicas import Autoscaler, Replicas, autoscaler, replicas
-from policy.manifests.requirements import PodRequirements, pod_requirements
+from policy.manifests.requirements import Defaults, PodRequirements, defaults_of, pod_requirements
 from policy.manifests.resources import (
     HorizontalPodAutoscaler,
     LimitRange,
@@ -54,6 +54,7 @@ class Index:
                 self.undecodable.append((resource, error))
         self.workloads = tuple(workloads)
         self._requirements: dict[int, PodRequirements] = {}
+        self._defaults: dict[str, Defaults] = {}
         self._replicas: dict[int, Replicas | None] = {}
 
     def _add(self, item: Object[Any] | None) -> None:
@@ -219,8 +220,15 @@ class Index:
         """The effective requests and limits of this workload's pods, under the LimitRanges of its namespace."""
         found = self._requirements.get(id(item))
         if found is None:
-            found = self._requirements[id(item)] = pod_requirements(item, self.limit_ranges_in(item.namespace))
+            defaults = self._defaults.get(item.namespace)
+            if defaults is None:
+                defaults = self._defaults[item.namespace] = defaults_of(self.limit_ranges_in(item.namespace))
+            found = self._requirements[id(item)] = pod_requirements(item, defaults)
         return found
+
+    def named_namespace(self, namespace: str) -> str:
+        """How a message calls a namespace: by name only where there are several, since overlays differ in it."""
+        return f"namespace {namespace}" if namespace and len(self.namespaces) > 1 else "the namespace"
 
     def resources_in(self, namespace: str) -> tuple[Resource, ...]:
         """Every object of a namespace, of whatever kind."""

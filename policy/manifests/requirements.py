@@ -145,18 +145,24 @@ class PodRequirements:
         return total
 
 
-def pod_requirements(workload: Workload, limit_ranges: Iterable[LimitRange]) -> PodRequirements:
-    """The effective requirements of a workload's pods under the LimitRanges of its namespace."""
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    """What the LimitRanges of a namespace fill in."""
+
+    requests: Mapping[str, Amount]
+    limits: Mapping[str, Amount]
+
+
+def pod_requirements(workload: Workload, defaults: Defaults) -> PodRequirements:
+    """The effective requirements of a workload's pods, with the defaults of its namespace."""
     own = [
         (container, _own(container.spec.resources, container.field("resources")))
         for container in workload.containers
         if container.role is not Role.EPHEMERAL
     ]
-    default_requests, default_limits = _defaults(limit_ranges)
     return PodRequirements(
         containers=tuple(
-            ContainerRequirements(container, _filled(requirements, default_requests, default_limits))
-            for container, requirements in own
+            ContainerRequirements(container, _filled(requirements, defaults)) for container, requirements in own
         ),
         pod_level=_pod_level(workload, [(container.role, stated.requests) for container, stated in own]),
         overhead=amounts_of(workload.pod.overhead),
@@ -214,7 +220,8 @@ def _read(written: Mapping[str, Quantity] | None, at: Field) -> tuple[dict[str, 
     return amounts, unreadable
 
 
-def _filled(own: Requirements, requests: Mapping[str, Amount], limits: Mapping[str, Amount]) -> Requirements:
+def _filled(own: Requirements, defaults: Defaults) -> Requirements:
+    requests, limits = defaults.requests, defaults.limits
     if not requests and not limits:
         return own
     written = {entry.field.path[-2:] for entry in own.unreadable}
@@ -225,7 +232,8 @@ def _filled(own: Requirements, requests: Mapping[str, Amount], limits: Mapping[s
     )
 
 
-def _defaults(limit_ranges: Iterable[LimitRange]) -> tuple[dict[str, Amount], dict[str, Amount]]:
+def defaults_of(limit_ranges: Iterable[LimitRange]) -> Defaults:
+    """The defaults of the LimitRanges of one namespace."""
     requests: dict[str, Amount] = {}
     limits: dict[str, Amount] = {}
     for limit_range in limit_ranges:
@@ -238,7 +246,7 @@ def _defaults(limit_ranges: Iterable[LimitRange]) -> tuple[dict[str, Amount], di
                 range_limits.update(item_limits)
         requests = {**range_requests, **requests}
         limits = {**range_limits, **limits}
-    return requests, limits
+    return Defaults(requests, limits)
 
 
 def _item_defaults(item: LimitRangeItem, at: Field) -> tuple[dict[str, Amount], dict[str, Amount]]:

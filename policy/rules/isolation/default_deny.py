@@ -82,13 +82,12 @@ def _opened(policy: NetworkPolicy) -> Iterator[Finding]:
 
 
 def _missing(index: Index, namespace: str, policies: list[NetworkPolicy], missing: list[str]) -> Finding:
-    where = f"namespace {namespace}" if namespace else "the namespace of these workloads"
     closed = [policy for policy in policies if not policy.spec.ingress and not policy.spec.egress]
     at: Field = index.place_of_namespace(namespace)
-    message = f"{where} has no policy that denies {' and '.join(missing).lower()} by default"
+    message = f"{index.named_namespace(namespace)} has no policy that denies {' and '.join(missing).lower()} by default"
     if closed:  # it has one of the two directions, so the other one is missing
         at = closed[0].field("spec", "policyTypes")
-        message = f"{closed[0].ref} denies every pod of {where} only {_other(missing[0])}, not {missing[0].lower()}"
+        message = f"{closed[0].ref} denies only {_other(missing[0])} by default, not {missing[0].lower()}"
     return Finding(
         at=at,
         message=message,

@@ -79,8 +79,7 @@ def check(index: Index, context: Context) -> Iterator[Finding]:
         if missing:
             yield Finding(
                 at=index.place_of_namespace(namespace),
-                message=f"{'namespace ' + namespace if namespace else 'the namespace of these workloads'} has no "
-                + " and no ".join(missing),
+                message=f"{index.named_namespace(namespace)} has no {' and no '.join(missing)}",
                 fix="add " + " and ".join(f"a {kind}" for kind in missing),
             )
         if quotas:
