@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from policy.baseline import file as baseline_file
-from policy.baseline.matching import Baseline, Entry, merged
+from policy.baseline.matching import Baseline, Entry
 from policy.errors import PolicyError
 from policy.result import Result
 
@@ -31,8 +31,8 @@ def record(file: Path, baseline: Baseline, run: Callable[[Baseline], Result], *,
     """
     is_new = not file.is_file()
     _run(baseline, run)
-    left, others = baseline.left(), baseline.others()
-    after = merged((*left, *others)) if is_new or add else left
+    after = baseline.grown() if is_new or add else baseline.left()
+    others = baseline.others()
     if not after:
         file.unlink(missing_ok=True)
     elif is_new or after != baseline.entries or _text(file) != baseline_file.text_of(after):

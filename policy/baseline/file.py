@@ -87,9 +87,11 @@ def read(file: Path) -> tuple[Entry, ...]:
         raise SettingsError("is nested too deep", file=file) from None
     for name in document:
         if name not in ("version", "findings"):
-            raise SettingsError(f"unknown key {name}: a baseline has version and findings", file=file)
+            message = f"unknown key {name}: a baseline has version and findings"
+            raise SettingsError(message, file=file, line=_line_of_key(name, text))
     if type(document.get("version")) is not int or document["version"] != VERSION:
-        raise SettingsError(f"version must be {VERSION}, which this policy reads", file=file)
+        message = f"version must be {VERSION}, which this policy reads"
+        raise SettingsError(message, file=file, line=_line_of_key("version", text))
     return merged(_entries(document.get("findings"), text, file))
 
 
@@ -104,7 +106,7 @@ def _not_toml(error: tomllib.TOMLDecodeError, text: str, file: Path) -> Settings
 
 def _entries(found: Any, text: str, file: Path) -> list[Entry]:
     if not isinstance(found, list):
-        raise SettingsError("findings must be a list", file=file)
+        raise SettingsError("findings must be a list", file=file, line=_line_of_key("findings", text))
     entries = []
     for number, item in enumerate(found):
         try:
@@ -118,10 +120,16 @@ def _entries(found: Any, text: str, file: Path) -> list[Entry]:
     return entries
 
 
-def _line_of(number: int, total: int, text: str) -> int | None:
-    """The line of an entry, where each has a line of its own."""
+def _line_of(number: int, total: int, text: str) -> int:
+    """The line of an entry, where each has a line of its own; else that of the list."""
     starts = [line for line, content in enumerate(text.splitlines(), 1) if _ENTRY_LINE.match(content)]
-    return starts[number] if len(starts) == total else None
+    return starts[number] if len(starts) == total else _line_of_key("findings", text)
+
+
+def _line_of_key(name: str, text: str) -> int:
+    """The line of a key, else the first one, where it is missing."""
+    key = re.compile(rf"""\s*(?:\[\s*)*["']?{re.escape(name)}\b""")
+    return next((line for line, content in enumerate(text.splitlines(), 1) if key.match(content)), 1)
 
 
 def write(file: Path, text: str, *, replace: bool = True) -> None:

@@ -149,10 +149,18 @@ class Baseline:
 
     def others(self) -> tuple[Entry, ...]:
         """The findings that the baseline does not list."""
-        return merged(
-            _entry(key, (overlay,) if overlay in self._environments else (), count)
-            for (key, overlay), count in self._others.items()
-        )
+        return merged(self._as_entry(key, overlay, count) for (key, overlay), count in self._others.items())
+
+    def grown(self) -> tuple[Entry, ...]:
+        """What is left, and the findings that it does not list."""
+        found = self._others.copy()
+        for taken in self._taken.values():
+            for name, count in taken.items():
+                found[name] += count if name in found else 0
+        return merged((*self.left(), *(self._as_entry(*name, count) for name, count in found.items())))
+
+    def _as_entry(self, key: Key, overlay: str, count: int) -> Entry:
+        return _entry(key, (overlay,) if overlay in self._environments else (), count)
 
 
 def merged(entries: Iterable[Entry]) -> tuple[Entry, ...]:
