@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 
 from tests.argocd.conftest import ROOT
 from tools.pins import read_pin
@@ -15,3 +16,6 @@ def test_kustomize_is_the_version_that_the_pinned_argo_cd_bundles() -> None:
     assert bundled, f"{versions} names no kustomize"
     argocd = read_pin(ROOT, "argocd").version
     assert read_pin(ROOT, "kustomize").version == bundled[1], f"Argo CD {argocd} renders with kustomize {bundled[1]}"
+    settings = tomllib.loads((ROOT / "policy.toml").read_text(encoding="utf-8"))
+    assert settings["tools"]["kustomize"] == bundled[1]
+    assert settings["rules"]["kustomize-version-matches"]["bundled"] == bundled[1]
