@@ -14,9 +14,9 @@ from policy.findings import Place
 from policy.kustomize.generate import absorb, add_hashes, generated
 from policy.kustomize.jsonpatch import JsonPatchError, apply_operations
 from policy.kustomize.kustomization import Kustomization, Patch, expand_lists, flag
-from policy.kustomize.marks import Map, Node, Scalar, copy_map, missing
+from policy.kustomize.marks import Map, Node, Scalar, copy_map
 from policy.kustomize.merge import MergeError, merge_patch
-from policy.kustomize.objects import Object, is_empty, stringify
+from policy.kustomize.objects import Object, stringify
 from policy.kustomize.references import update_references
 from policy.kustomize.replacements import ReplacementError, replace
 from policy.kustomize.scalars import STR
@@ -45,7 +45,7 @@ class Emulation:
         update_references(objects)
         self.objects = [each for each in objects if not _is_local(each)]
         for each in self.objects:
-            _finish(each)
+            each.rewrite_annotations()
 
     def _layer(self, kustomization: Kustomization, objects: list[Object]) -> list[Object]:
         """The objects after a kustomization; a component starts from those of the one that includes it."""
@@ -169,8 +169,8 @@ def _merge_with_annotations(object: Object, said: Map) -> Map | None:
         annotations = _annotations(object)
         if annotations.fields.pop(_OWN, None) is None:
             object.forget()
-        if not annotations.fields and object.metadata is not None:
-            del object.metadata.fields["annotations"]
+        if not annotations.fields:
+            object.rewrite_annotations()
     object.settle()
     return result
 
@@ -202,9 +202,7 @@ def operate(object: Object, patch: Patch) -> None:
     try:
         apply_operations(object.root, patch.operations)
     finally:
-        metadata = object.metadata
-        if metadata is not None and "annotations" in metadata.fields:
-            object.set_metadata("annotations", stringify(metadata.fields["annotations"]))
+        object.rewrite_annotations()
 
 
 def _rewrite_texts(patch: Map) -> None:
@@ -230,13 +228,3 @@ def load_objects(roots: Iterable[Node]) -> list[Object]:
 def _is_local(object: Object) -> bool:
     """Whether the object is only meant for tools, and not rendered."""
     return object.texts("annotations").get(LOCAL_CONFIG, "false") != "false"
-
-
-def _finish(object: Object) -> None:
-    """What Kustomize does to everything it prints: annotations become texts, and vanish if there are none."""
-    metadata = object.metadata
-    if metadata is None or "annotations" not in metadata.fields:
-        return
-    there = metadata.fields["annotations"]
-    texts = None if is_empty(there) or missing(there) else stringify(there)
-    object.set_metadata("annotations", texts)

@@ -106,6 +106,10 @@ def absorb(objects: list[Object], new: Object) -> None:
     for field in ("data", "binaryData"):
         _take_data(old, new, field, cause, keep=new.behavior == MERGE)
     new.declared = old.declared
+    for field in ("apiVersion", "kind", "type"):
+        if field in new.root.fields and new.root.text(field) == old.root.text(field):
+            new.root.fields[field] = old.root.fields[field]
+    new.root.mark = old.root.mark
     new.previous, new.prefixes, new.suffixes = old.previous, old.prefixes, old.suffixes
     new.renamed_by = old.renamed_by
     new.needs_hash = new.needs_hash and old.needs_hash
@@ -118,6 +122,7 @@ def _take_metadata(old: Object, new: Object) -> None:
     before, after = old.metadata, new.metadata
     assert before is not None
     assert after is not None
+    after.mark = before.mark
     for field in ("labels", "annotations"):
         values: dict[str, Node] = {}
         for metadata in (before, after):
@@ -137,10 +142,12 @@ def _take_data(old: Object, new: Object, field: str, cause: Mark, *, keep: bool)
         values = {**before.fields, **(after.fields if isinstance(after, Map) else {})}
         if values:
             result = Map(before.mark, {key: values[key] for key in sorted(values)})
-            result.removed = before.removed
+            result.removed, result.lost = before.removed, before.lost
             new.root.fields[field] = result
     elif isinstance(after, Map):
-        after.removed = {key: cause for key in before.fields if key not in after.fields} or None
+        gone = {key: node for key, node in before.fields.items() if key not in after.fields}
+        after.removed = dict.fromkeys(gone, cause)
+        after.lost = {key: [(cause, node)] for key, node in gone.items()}
 
 
 def add_hashes(objects: Iterable[Object]) -> None:

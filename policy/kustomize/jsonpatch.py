@@ -27,8 +27,6 @@ def _apply(root: Map, operation: Map) -> None:
         _take(root, steps, path.mark)
     elif kind in ("add", "replace"):
         value = operation.fields.get("value") or Scalar("null", NULL, path.mark)
-        if kind == "replace":
-            _get(root, steps)
         _put(root, steps, copy(value), path.mark, insert=kind == "add")
     elif kind == "move":
         source = operation.fields.get("from")
@@ -101,7 +99,8 @@ def _take(root: Node, steps: list[str], mark: Mark) -> Node:
 def _put(root: Node, steps: list[str], value: Node, mark: Mark, *, insert: bool) -> None:
     parent, last = _get(root, steps[:-1]), steps[-1]
     if isinstance(parent, Map):
-        _note_lost(parent.fields.get(last), value, mark)
+        if isinstance(parent.fields.get(last), Map):
+            parent.lose(last, mark)
         parent.fields[last] = value
         if parent.removed is not None:
             parent.removed.pop(last, None)
@@ -113,10 +112,3 @@ def _put(root: Node, steps: list[str], value: Node, mark: Mark, *, insert: bool)
             parent.items[_index(last, end=len(parent.items))] = value
     else:
         raise JsonPatchError(f"cannot add {last!r} to a scalar")
-
-
-def _note_lost(old: Node | None, new: Node, mark: Mark) -> None:
-    """Fields of a mapping that is replaced by one without them were taken away by this operation."""
-    if isinstance(old, Map) and isinstance(new, Map):
-        gone = [name for name in old.fields if name not in new.fields]
-        new.removed = {**(old.removed or {}), **dict.fromkeys(gone, mark)} or None

@@ -93,15 +93,17 @@ class Scalar:
 class Map:
     """A mapping. ``mark`` spans the key it is the value of, or its own first key if it is a list item or a document.
 
-    ``removed`` says which change took a field away: key to the mark of the line that did it.
+    ``removed`` says which line took a field away that is not there any more. ``lost`` keeps what a line took away or
+    replaced, the last first, also where something else stands there now.
     """
 
-    __slots__ = ("fields", "mark", "removed")
+    __slots__ = ("fields", "lost", "mark", "removed")
 
     def __init__(self, mark: Mark, fields: dict[str, Node] | None = None) -> None:
         self.fields: dict[str, Node] = {} if fields is None else fields
         self.mark = mark
         self.removed: dict[str, Mark] | None = None
+        self.lost: dict[str, list[tuple[Mark, Node]]] | None = None
 
     def __repr__(self) -> str:
         return f"Map({self.fields!r})"
@@ -110,17 +112,54 @@ class Map:
     def value(self) -> dict[str, Any]:
         return {key: node.value for key, node in self.fields.items()}
 
-    def remove(self, key: str, mark: Mark) -> None:
-        """Drop a field because of the line at ``mark``."""
-        if self.fields.pop(key, None) is not None:
+    def remove(self, key: str, cause: Mark) -> None:
+        """Drop a field because of the line at ``cause``."""
+        if key in self.fields:
+            self.lose(key, cause)
+            del self.fields[key]
             if self.removed is None:
                 self.removed = {}
-            self.removed[key] = mark
+            self.removed[key] = cause
+
+    def lose(self, key: str, cause: Mark) -> None:
+        """Keep in mind what a field holds, which the line at ``cause`` is about to take away or to replace."""
+        if self.lost is None:
+            self.lost = {}
+        self.lost.setdefault(key, []).insert(0, (cause, self.fields[key]))
+
+    def why_lost(self, path: tuple[str | int, ...]) -> Mark | None:
+        """The line that took away what was at ``path``, or would be there now; None if nothing ever was."""
+        key, rest = str(path[0]), path[1:]
+        lost = (self.lost or {}).get(key, [])
+        for cause, node in lost:
+            if _has(node, rest):
+                return cause
+            if rest and isinstance(node, Map) and (earlier := node.why_lost(rest)) is not None:
+                return earlier
+        if key not in self.fields and lost and _holds_anything(lost[0][1]):
+            return lost[0][0]
+        return None
 
     def text(self, key: str) -> str:
         """The text of a scalar field; empty if the field is absent, null or not a scalar."""
         node = self.fields.get(key)
         return node.text if type(node) is Scalar and node.tag != NULL else ""
+
+
+def _holds_anything(node: Node) -> bool:
+    return not isinstance(node, Map) or bool(node.fields)
+
+
+def _has(node: Node, path: tuple[str | int, ...]) -> bool:
+    """Whether there is something at a path below a node."""
+    for step in path:
+        if isinstance(node, Map) and str(step) in node.fields:
+            node = node.fields[str(step)]
+        elif isinstance(node, List) and isinstance(step, int) and step < len(node.items):
+            node = node.items[step]
+        else:
+            return False
+    return True
 
 
 class List:

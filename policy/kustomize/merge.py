@@ -25,19 +25,25 @@ class MergeError(Exception):
 
 def merge_patch(target: Map, patch: Map) -> Map | None:
     """Merge ``patch`` into ``target`` in place; None if the patch deletes the object."""
-    result = _walk(target, patch, None, None)
+    holder = Map(target.mark, {"": target})
+    _walk_field(holder, {"": patch}, "", None)
+    result = holder.fields.get("")
     if result is None:
         return None
     if not isinstance(result, Map):
         raise MergeError("an object must stay a mapping")
+    for cause, old in (holder.lost or {}).get("", ()):
+        assert isinstance(old, Map)
+        for name, node in old.fields.items():
+            result.lost = {**(result.lost or {}), name: [(cause, node)]}
     return result
 
 
-def _walk(dest: Node | None, patch: Node | None, schema: Schema | None, cause: Mark | None) -> Node | None:
+def _walk(dest: Node | None, patch: Node | None, schema: Schema | None) -> Node | None:
     """What becomes of a field: ``dest`` is what is there, ``patch`` what the patch says; either may be absent."""
     first = patch if missing(dest) else dest
     if missing(first) or isinstance(first, Map):
-        return _walk_map(dest, patch, schema, cause)
+        return _walk_map(dest, patch, schema)
     if not missing(patch) and type(patch) is not type(first):
         raise MergeError("the patch has another kind of value than the object")
     if isinstance(first, List):
@@ -81,7 +87,7 @@ def _known(said: Node) -> str:
     raise MergeError("unknown $patch directive")
 
 
-def _walk_map(dest: Node | None, patch: Node | None, schema: Schema | None, cause: Mark | None) -> Node | None:
+def _walk_map(dest: Node | None, patch: Node | None, schema: Schema | None) -> Node | None:
     schema = schema or _schema_for(dest, patch)
     result: Node | None
     if missing(dest):
@@ -97,13 +103,7 @@ def _walk_map(dest: Node | None, patch: Node | None, schema: Schema | None, caus
         directive = _directive(patch)
         if directive == "delete":
             return None
-        if directive == "replace":
-            assert isinstance(dest, Map)
-            assert isinstance(patch, Map)
-            _note_replaced(dest, patch, cause or patch.mark)
-            result = patch
-        else:
-            result = dest
+        result = patch if directive == "replace" else dest
     if not isinstance(result, Map):
         return result
     said = patch.fields if isinstance(patch, Map) else {}
@@ -115,16 +115,21 @@ def _walk_map(dest: Node | None, patch: Node | None, schema: Schema | None, caus
 def _walk_field(result: Map, said: dict[str, Node], name: str, schema: Schema | None) -> None:
     there, wanted = result.fields.get(name), said.get(name)
     cause = _cause(wanted)
-    value = _walk(there, wanted, schema.field(name) if schema is not None else None, cause)
-    if value is None or (is_null(value) and value is not there) or (is_null(value) and value is wanted):
-        if missing(there) or there is wanted or cause is None:
-            result.fields.pop(name, None)
-        else:
+    value = _walk(there, wanted, schema.field(name) if schema is not None else None)
+    takes_away = cause is not None and not missing(there) and there is not wanted
+    if value is None or (is_null(value) and (value is not there or value is wanted)):
+        if takes_away:
+            assert cause is not None
             result.remove(name, cause)
-    else:
-        result.fields[name] = value
-        if result.removed is not None and wanted is not None:
-            result.removed.pop(name, None)
+        else:
+            result.fields.pop(name, None)
+        return
+    if takes_away and isinstance(there, Map) and value is not there:
+        assert cause is not None
+        result.lose(name, cause)
+    result.fields[name] = value
+    if result.removed is not None and wanted is not None:
+        result.removed.pop(name, None)
 
 
 def _cause(patch: Node | None) -> Mark | None:
@@ -136,11 +141,6 @@ def _cause(patch: Node | None) -> Mark | None:
             if isinstance(item, Map) and DIRECTIVE in item.fields and len(item.fields) == 1:
                 return item.fields[DIRECTIVE].mark
     return patch.mark if patch is not None else None
-
-
-def _note_replaced(old: Map, new: Map, cause: Mark) -> None:
-    gone = [name for name in old.fields if name not in new.fields]
-    new.removed = {**(old.removed or {}), **dict.fromkeys(gone, cause)} or None
 
 
 # --- lists that are merged by key
@@ -212,7 +212,7 @@ def _merge_items(
         there = _find(dest, lookup_keys, lookup_values)
         new = _find(patch, lookup_keys, lookup_values) if patch is not None else None
         kept = _key_scalars(there, used_keys)
-        value = _walk(there, new, schema, _cause(new))
+        value = _walk(there, new, schema)
         if missing(value) or (isinstance(value, Map) and not value.fields):
             _set(dest, None, used_keys, used_values)
             continue

@@ -158,6 +158,20 @@ class Object:
         else:
             metadata.fields[key] = node
 
+    def rewrite_annotations(self) -> None:
+        """What Kustomize does whenever it is done with its own annotations: all are texts, and none is no field."""
+        metadata = self.metadata
+        if metadata is None or "annotations" not in metadata.fields:
+            return
+        there = metadata.fields["annotations"]
+        texts = stringify(there)
+        if texts is not None:
+            metadata.fields["annotations"] = texts
+        elif isinstance(there, Map) and there.removed:
+            metadata.remove("annotations", next(reversed(there.removed.values())))
+        else:
+            del metadata.fields["annotations"]
+
     def share(self, value: Node, holders: list[tuple[Map, str]]) -> None:
         """Note that a transformer put one and the same value into several fields.
 
@@ -210,7 +224,7 @@ def stringify(node: Node | None) -> Map | None:
     if not isinstance(node, Map) or not node.fields:
         return None
     result = Map(node.mark)
-    result.removed = node.removed
+    result.removed, result.lost = node.removed, node.lost
     for key in sorted(node.fields):
         value = node.fields[key]
         if isinstance(value, Scalar):

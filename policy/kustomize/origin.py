@@ -153,6 +153,7 @@ class _Walk:
         self.exact = True
         self.owner: Node = object.root
         self.inside: list[Node] = []
+        self.above: list[tuple[str | int | None, Node]] = [(None, object.root)]
 
     def enter(self, step: str | int) -> bool:
         """Follow one step; false if either side has no such field."""
@@ -179,6 +180,7 @@ class _Walk:
 
     def _go(self, child: Node, step: str | int) -> None:
         self.node = child
+        self.above.append((step, child))
         if isinstance(step, int):
             self.owner, self.inside = child, []
         else:
@@ -207,10 +209,9 @@ class _Walk:
     def absent(self, rest: FieldPath) -> Origin:
         """The place of a field that is not there; ``rest`` is the part of its path that does not exist."""
         node = self.node
-        if self.exact and isinstance(node, Map) and node.removed is not None:
-            cause = node.removed.get(str(rest[0]))
-            if cause is not None:
-                return _origin(cause, exact=True)
+        cause = self._why_lost(rest)
+        if cause is not None and self.exact:
+            return _origin(cause, exact=True)
         if not self.exact:
             return _origin(self._declared(node), exact=False)
         source = self._declared(self.owner).source
@@ -218,6 +219,17 @@ class _Walk:
             if each.mark.source is source or _same_origin(each.mark.source, source):
                 return _origin(each.mark, exact=True)
         return _origin(self._declared(self.owner), exact=True)
+
+    def _why_lost(self, rest: FieldPath) -> Mark | None:
+        """The line that took the field away, or one of the things that it was in since the nearest list item."""
+        steps = rest
+        for step, node in reversed(self.above):
+            if isinstance(node, Map) and (cause := node.why_lost(steps)) is not None:
+                return cause
+            if isinstance(step, int) or step is None:
+                return None
+            steps = (step, *steps)
+        return None
 
     def _declared(self, node: Node) -> Mark:
         """The line that names a thing: of an object or list item its name, of anything else its key or value."""

@@ -164,6 +164,8 @@ def set_images(objects: Iterable[Object], kustomization: Kustomization) -> None:
 
 
 def _set_image(objects: Iterable[Object], kustomization: Kustomization, entry: str, item: Map) -> None:
+    if not any(item.text(key) for key in ("newTag", "digest", "newName", "tagSuffix")):
+        return
     stated = next((item.fields[key] for key in ("newTag", "newName") if not missing(item.fields.get(key))), item)
     mark = kustomization.mark(stated, entry)
     matches = image_matcher(item.text("name"))

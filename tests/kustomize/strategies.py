@@ -263,7 +263,7 @@ class Tree:
         result: list[tuple[str, str, int | None]] = []
         for folder, kustomization in self.kustomizations.items():
             for name, value in kustomization.items():
-                if name in ("apiVersion", "kind", "resources", "components", "generatorOptions"):
+                if name in ("apiVersion", "kind", "resources", "components", "generatorOptions", "sortOptions"):
                     continue
                 if isinstance(value, list):
                     result.extend((folder, name, index) for index in range(len(value)))
@@ -439,6 +439,8 @@ def trees(draw: Draw, *, unique: bool = False) -> Tree:
     tree.kustomizations["base"] = {"resources": names, **base}
     generated = tuple(each["name"] for each in base.get("configMapGenerator", ()))
     overlay: dict[str, Any] = {"resources": ["../base"]}
+    if unique:
+        overlay["sortOptions"] = {"order": "fifo"}  # so that objects keep their positions whatever is left out
     if values.chance(30):
         component = Layer(tree, "component", values, objects).changes(generators=())
         head = {"apiVersion": "kustomize.config.k8s.io/v1alpha1", "kind": "Component"}
