@@ -23,9 +23,11 @@ A variable (``${X}``, ``$(X)``, ``$x``, ``{{ x }}``, ``{x}``, ``%X%``) stands fo
 
 from __future__ import annotations
 
+import enum
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 HOLE = "*"
 """In a label, what a variable stands for."""
@@ -120,8 +122,25 @@ _NOT_A_HOST = frozenset(
     {"localhost", "true", "false", "none", "null", "yes", "no", "on", "off", "auto", "default", "enabled", "disabled"}
     | {"host", "hostname", "any", "all", "self", "unix", "ip6-localhost", "nil"}
 )
+_MARK = re.compile(r"://|\.svc|host=|:[\d$%{]")
+"""What every value has that holds a host, unless its name says so."""
+_WORDS = (
+    *("host", "addr", "service", "endpoint", "url", "uri", "dsn", "_pass", "upstream", "replicaof", "slaveof"),
+    *("monitor", "telnet", "nslookup", "getent", "netcat", "nc ", " -h "),
+)
+_KEYWORD = re.compile("|".join([r":[\d$%{]", *map(re.escape, _WORDS)]), re.IGNORECASE)
+"""What every line of a file has that holds a host."""
 _DOCUMENTS = (".md", ".txt", ".html", ".htm", ".css", ".svg", ".pem", ".crt", ".key", ".sql")
 _SCRIPTS = (".py", ".js", ".mjs", ".ts", ".rb", ".pl", ".lua", ".go", ".java", ".sh", ".bash", ".php", ".groovy")
+
+
+class _About(enum.Enum):
+    """What the name of a value says about it."""
+
+    HOST = "it is a host"
+    LOCATOR = "it is a host where it has a port"
+    OWN_SIDE = "it is about the program itself, or about people"
+    NOTHING = "nothing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,19 +161,20 @@ class Host:
 
 def hosts_in_value(name: str, value: str) -> Iterator[Host]:
     """The hosts in the value of an environment variable, a setting or a flag with that name."""
-    if "\n" in value.strip() or len(value) > 2000:
+    if "\n" in value.rstrip() or len(value) > 2000:
         yield from hosts_in_file(name, value)
         return
-    words = tuple(_words(name))
-    if _OWN_SIDE.intersection(words):
+    about = _about(name)
+    is_host, is_locator = about is _About.HOST, about is _About.LOCATOR
+    if not is_host and not is_locator and not _MARK.search(value):
+        return
+    if about is _About.OWN_SIDE:
         yield from _qualified(value)
         return
     found = list(_everywhere(value))
     yield from found
     if found:
         return
-    is_host = _says_host(words)
-    is_locator = bool(words) and _singular(words[-1]) in _LOCATOR_WORDS
     for piece in re.split(r"[,;\s]+", value.strip()):
         pair = _PAIR.fullmatch(piece)
         host = None
@@ -197,6 +217,8 @@ def hosts_in_file(name: str, text: str) -> Iterator[Host]:
 
 
 def _in_file(name: str, text: str) -> Iterator[Host]:
+    if not _may_name_a_host(text):
+        return
     lowered = name.lower().removesuffix(".template").removesuffix(".tmpl")
     bare = _COMMENT.sub("", text)
     if lowered.endswith(_DOCUMENTS):
@@ -222,6 +244,12 @@ def port_name(name: str) -> str | None:
     return match[1] + ("PORT" if match[2].isupper() else "Port" if match[2][0].isupper() else "port")
 
 
+def _may_name_a_host(text: str) -> bool:
+    """A quick look that spares most texts the long one."""
+    lowered = text.lower()
+    return any(word in lowered for word in _WORDS) or _MARK.search(text) is not None
+
+
 def _in_nginx(text: str) -> Iterator[Host]:
     upstreams = {match[1] for match in _NGINX_UPSTREAM.finditer(text)}
     for block in _NGINX_UPSTREAM.finditer(text):
@@ -242,10 +270,16 @@ def _in_configuration(text: str) -> Iterator[Host]:
     for form in _FILE_FORMS:
         for match in form.finditer(text):
             yield from _at(_host(match[1], match[2], sure=True), text, match.start())
-    for number, line in enumerate(text.splitlines(), 1):
-        setting = _SETTING.fullmatch(line)
-        found = hosts_in_value(setting[1], setting[2]) if setting else _loose(line)
-        yield from (replace(host, line=number) for host in found)
+    end = number = 0
+    for match in _KEYWORD.finditer(text):
+        if match.start() < end:
+            continue
+        start = text.rfind("\n", 0, match.start()) + 1
+        number += text.count("\n", end, start)
+        end = text.find("\n", start) if "\n" in text[start:] else len(text)
+        setting = _SETTING.fullmatch(text, start, end)
+        found = hosts_in_value(setting[1], setting[2]) if setting else _loose(text[start:end])
+        yield from (replace(host, line=number + 1) for host in found)
 
 
 def _in_script(text: str) -> Iterator[Host]:
@@ -332,15 +366,23 @@ def _words(name: str) -> list[str]:
     return [word.lower() for word in re.split(r"[\s_.-]+", spaced) if word]
 
 
-def _says_host(words: Sequence[str]) -> bool:
+@lru_cache(maxsize=4096)
+def _about(name: str) -> _About:
+    words = _words(name)
     if not words:
-        return False
+        return _About.NOTHING
+    if _OWN_SIDE.intersection(words):
+        return _About.OWN_SIDE
     last = _singular(words[-1])
+    if last in _LOCATOR_WORDS:
+        return _About.LOCATOR
     if last == "service":
-        return len(words) > 1 and words[0] not in _OWN_SERVICE_NAME
-    if last == "hostname":
-        return len(words) > 1
-    return last in _HOST_WORDS or (last.endswith("host") and last != "localhost")
+        is_host = len(words) > 1 and words[0] not in _OWN_SERVICE_NAME
+    elif last == "hostname":
+        is_host = len(words) > 1
+    else:
+        is_host = last in _HOST_WORDS or (last.endswith("host") and last != "localhost")
+    return _About.HOST if is_host else _About.NOTHING
 
 
 def _singular(word: str) -> str:

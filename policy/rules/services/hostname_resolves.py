@@ -116,7 +116,11 @@ def _of_container(container: Container, workload: Workload) -> Iterator[_Mention
 def _known_variables(container: Container, workload: Workload) -> Mapping[str, str]:
     """What the kubelet fills in for ``$(X)`` and the manifests tell: literal values, and the pod's own namespace."""
     known: dict[str, str] = {}
-    for entry in container.spec.env or ():
+    spec = container.spec
+    texts = [*(spec.command or ()), *(spec.args or ()), *(entry.value or "" for entry in spec.env or ())]
+    if not any("$(" in text for text in texts):
+        return known
+    for entry in spec.env or ():
         field = (entry.value_from.field_ref or {}).get("fieldPath") if entry.value_from else None
         if entry.value is not None:
             known[entry.name] = substituted(entry.value, known)
@@ -153,7 +157,7 @@ def _of_config_map(
     data = config_map.spec.data or {}
     for key, value in data.items():
         at = config_map.field("data", key)
-        if "\n" in value.strip():
+        if "\n" in value.rstrip():
             for host in hosts_in_file(key, value):
                 yield _Mention(host, at, f"line {host.line} of {key}", config_map.namespace)
             continue
