@@ -31,11 +31,17 @@ class Backend:
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """A path of a host; "" is any host, and "/" where no path is given."""
+    """A path of a host; "" is any host, and "/" where no path is given. An exact path is not a prefix of others."""
 
     host: str
     path: str
+    is_exact: bool
     at: Field
+
+    @property
+    def key(self) -> tuple[str, str, bool]:
+        """What two paths have in common that claim the same requests; a slash at the end of a prefix means nothing."""
+        return self.host, self.path if self.is_exact else self.path.rstrip("/"), self.is_exact
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +82,8 @@ def paths(ingress: Ingress) -> Iterator[Path]:
         at = ingress.field("spec", "rules", number)
         written = _items(_mapping(rule.get("http")).get("paths"))
         for index, path in enumerate(written):
-            yield Path(host, _text(path.get("path")) or "/", at["http"]["paths"][index]["path"])
+            is_exact = path.get("pathType") == "Exact"
+            yield Path(host, _text(path.get("path")) or "/", is_exact, at["http"]["paths"][index]["path"])
 
 
 def certificates(ingress: Ingress) -> tuple[Certificate, ...]:

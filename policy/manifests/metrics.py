@@ -48,9 +48,9 @@ def utilisations(autoscaler: Autoscaler) -> Iterator[Utilisation]:
 
 
 def can_wake(autoscaler: Autoscaler) -> bool:
-    """Whether anything is measured while there is no pod: an Object or External metric; KEDA's own triggers do."""
+    """Whether a HorizontalPodAutoscaler measures anything while there is no pod: an Object or External metric."""
     metrics = _items(_mapping(autoscaler.resource.raw.get("spec")).get("metrics"))
-    return autoscaler.is_keda or any(metric.get("type") in ("Object", "External") for metric in metrics)
+    return any(metric.get("type") in ("Object", "External") for metric in metrics)
 
 
 def _of_triggers(autoscaler: Autoscaler, spec: Mapping[str, Any]) -> Iterator[Utilisation]:

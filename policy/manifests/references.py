@@ -64,8 +64,7 @@ def of_binding(item: RoleBinding, index: Index) -> Iterator[Reference]:
         yield Reference("", "Role", role.name, item.namespace, item.field("roleRef", "name"))
     for number, subject in enumerate(item.spec.subjects or ()):
         namespace = item.namespace if subject.namespace is None else subject.namespace
-        is_here = index.workloads_in(namespace) or (namespace == item.namespace and item.ref.kind == "RoleBinding")
-        if subject.kind == "ServiceAccount" and subject.name != "default" and is_here:
+        if subject.kind == "ServiceAccount" and (namespace == item.namespace or index.workloads_in(namespace)):
             yield Reference("", "ServiceAccount", subject.name, namespace, item.field("subjects", number, "name"))
 
 

@@ -76,14 +76,12 @@ def check(workload: Workload, context: Context) -> Iterator[Finding]:
             fix="set clusterIP: None; if clients need one address, add a second Service for them",
             related=(at,),
         )
-    elif not service.spec.selects or service not in context.index.services_of(workload):
+    elif service not in context.index.services_of(workload):
         selector = LabelSelector(match_labels=service.spec.selector)
-        has = f"selects {selector}" if service.spec.selects else "has no selector"
+        has = f"selects {selector}, which is not them" if service.spec.selects else "has no selector"
         yield Finding(
             at=service.field("spec", "selector"),
-            message=f"this Service gives the pods of {workload.ref} their names, and {has}, which is not them"
-            if service.spec.selects
-            else f"this Service gives the pods of {workload.ref} their names, and {has}",
+            message=f"this Service gives the pods of {workload.ref} their names, and {has}",
             fix="select the labels of these pods",
             related=(at,),
         )

@@ -71,8 +71,6 @@ class StatefulStorageKeptOptions(Options, frozen=True):
 
 
 def check(workload: Workload, context: Context) -> Iterator[Finding]:
-    if workload.is_finite:
-        return
     more = context.options(StatefulStorageKeptOptions).data_directories
     for container in workload.long_running:
         directory = data_directory(container, more)

@@ -74,7 +74,7 @@ def _missing(
         yield Finding(
             at=at,
             message=f"{who} no {what} {', '.join(missing)}",
-            fix=f"add the {what}{'s' if len(missing) > 1 else ''}",
+            fix=f"add every missing {what}",
         )
 
 

@@ -53,13 +53,12 @@ def check(repository: Repository, context: Context) -> Iterator[Finding]:
 
 
 def _paths(overlay: str, index: Index) -> Iterator[Finding]:
-    claimed: dict[tuple[str, str, str], tuple[Ingress, Field]] = {}
+    claimed: dict[tuple[str, tuple[str, str, bool]], tuple[Ingress, Field]] = {}
     for ingress in index.all(Ingress):
         if ingress.resource.annotations.get(_CANARY) == "true":
             continue
         for path in paths(ingress):
-            key = (class_of(ingress), path.host, path.path.rstrip("/") or "/")
-            first, at = claimed.setdefault(key, (ingress, path.at))
+            first, at = claimed.setdefault((class_of(ingress), path.key), (ingress, path.at))
             if at is not path.at:
                 whose = "this Ingress" if first is ingress else str(first.ref)
                 if first.namespace != ingress.namespace:
@@ -68,7 +67,7 @@ def _paths(overlay: str, index: Index) -> Iterator[Finding]:
                     at=path.at,
                     message=f"{path.path} of {path.host or 'any host'} is claimed by {whose} already",
                     fix="give the path to one Ingress",
-                    related=(at,) if at.object != path.at.object or at.path != path.at.path else (),
+                    related=(at,),
                     overlay=overlay,
                 )
 
