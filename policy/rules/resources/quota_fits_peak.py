@@ -139,15 +139,15 @@ def _judged(namespace: NamespacePeak, quotas: tuple[ResourceQuota, ...]) -> Iter
 def _finding(group: list[tuple[Cause, Overrun]]) -> Finding:
     """One finding for one field, whatever the number of keys that it makes too large."""
     lines: list[str] = []
-    raises: list[str] = []
+    raises: dict[str, list[str]] = {}
     for _, overrun in group:
         total = format_quantity(overrun.demand.total, overrun.key)
         hard = format_quantity(overrun.hard, overrun.key)
         lines.append(f"{overrun.key} at peak is {total}, the quota is {hard}")
         lines += [f"  {line}" for line in without_namesakes(overrun.demand).table()]
-        raises.append(f"{overrun.key} of {overrun.quota.ref} to {total}")
+        raises.setdefault(str(overrun.quota.ref), []).append(f"{overrun.key} to {total}")
     first = group[0][0]
-    fix = f"raise {', '.join(raises)}"
+    fix = "raise " + " and ".join(f"{', '.join(entries)} in {quota}" for quota, entries in raises.items())
     if first.autoscaler is None:
         return Finding(at=first.at, message="\n".join(lines), fix=f"{fix}, or let less run there")
     highest = min(one.highest for one, _ in group if one.highest is not None)
