@@ -5,12 +5,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from policy.errors import PolicyError
 from policy.findings import ObjectRef, Place, Severity
-from policy.reports.plain import count_of
+from policy.reports.plain import count_of, json_text
 from policy.result import Accepted, LocatedFinding, Result, fingerprints
 
 VERSION = 1
@@ -53,7 +52,7 @@ def render(result: Result, *, version: str | None) -> str:
             "couldNotRun": len(result.all_errors),
         },
     }
-    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    return json_text(document)
 
 
 def _findings(findings: tuple[LocatedFinding, ...]) -> list[dict[str, Any]]:

@@ -171,7 +171,7 @@ def _place(place: Place, run: Run) -> str:
     shown = code(str(place))
     if run.source is None or place.file.startswith(("/", "<")):
         return shown
-    return f"[{shown}]({run.source}{quote(place.file, errors='surrogateescape')}#L{place.line})"
+    return f"[{shown}]({run.source}{quote(place.file, errors='backslashreplace')}#L{place.line})"
 
 
 def _shortened(text: str) -> str:

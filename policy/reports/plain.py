@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 
+import msgspec
+
 from policy.findings import Severity
 from policy.result import LocatedFinding, OverlayResult, Result
 
@@ -23,9 +25,25 @@ def printable(text: str) -> str:
     return _UNPRINTABLE.sub(_escaped, text)
 
 
+def one_line(text: str) -> str:
+    """Printable, with line ends written out too: for names and places, which are shown within a line."""
+    return printable(text).replace("\n", "\\n").replace("\t", "\\t")
+
+
 def _escaped(match: re.Match[str]) -> str:
     code = ord(match[0])
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+
+
+def json_text(document: object) -> str:
+    """Indented JSON that every parser reads: half a surrogate pair, which few do, becomes U+FFFD."""
+    try:
+        return msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n"
+    except UnicodeEncodeError:
+        import json
+
+        text = json.dumps(document, indent=2, ensure_ascii=False)
+        return re.sub("[\ud800-\udfff]", "\ufffd", text) + "\n"
 
 
 def plural(count: int, word: str) -> str:

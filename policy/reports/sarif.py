@@ -11,7 +11,6 @@ the invocation.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -20,7 +19,7 @@ from urllib.parse import quote
 from policy.errors import PolicyError
 from policy.findings import Place, Severity
 from policy.reports.pages import markdown_page
-from policy.reports.plain import counts, plural, printable
+from policy.reports.plain import counts, json_text, plural, printable
 from policy.result import LocatedFinding, LocatedSkip, fingerprints
 from policy.rules.rule import Rule
 
@@ -63,7 +62,7 @@ def render(run: Run, *, version: str | None) -> str:
         },
     }
     log = {"$schema": "https://json.schemastore.org/sarif-2.1.0.json", "version": "2.1.0", "runs": [sarif_run]}
-    return json.dumps(log, indent=2, ensure_ascii=False) + "\n"
+    return json_text(log)
 
 
 def _rule(rule: Rule, pages: str | None) -> dict[str, Any]:
@@ -149,7 +148,7 @@ def _artifact(file: str) -> dict[str, str]:
 
 
 def _quoted(path: str) -> str:
-    return quote(path, errors="surrogateescape")
+    return quote(path, errors="backslashreplace")
 
 
 def _invocation(run: Run, index: dict[str, int]) -> dict[str, Any]:

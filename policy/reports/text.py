@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,7 @@ from policy.reports.plain import (
     counts,
     fixes,
     notes,
+    one_line,
     plural,
     printable,
     schema_verdict,
@@ -47,7 +49,12 @@ def render(result: Result, *, root: Path, color: bool, width: int | None = None)
     if len(result.findings) >= _MANY:
         blocks.append(list(_by_rule(result, style)))
     blocks.append(_summary(result, style, width))
-    return "\n\n".join("\n".join(block) for block in blocks) + "\n"
+    return _harmless("\n\n".join("\n".join(block) for block in blocks)) + "\n"
+
+
+def _harmless(text: str) -> str:
+    """No line is a command to GitHub's runner, which reads the log: ``::`` at its beginning, ``##[`` anywhere."""
+    return re.sub(r"^(\s*)::", r"\1\\::", text.replace("##[", "##\\["), flags=re.MULTILINE)
 
 
 def _findings(findings: list[LocatedFinding], root: Path, style: _Style, width: int | None) -> list[str]:
@@ -70,7 +77,7 @@ def _header(
 ) -> list[str]:
     """``error  image-pinned  Deployment/web  dev, prod``; what does not fit goes below."""
     colour, word = level
-    parts = [printable(part) for part in (objects, ", ".join(overlays)) if part]
+    parts = [one_line(part) for part in (objects, ", ".join(overlays)) if part]
     plain = f"{word}  {rule}"
     shown = f"{style(colour, word)}  {style('bold', rule)}"
     while parts and (width is None or display_width(f"{plain}  {parts[0]}") <= width):
@@ -109,7 +116,14 @@ def _labelled(label: str, text: str, width: int | None) -> list[str]:
 
 def _shown(place: Place, root: Path) -> str:
     file = root / place.file
-    return printable(f"{os.path.relpath(file) if file.exists() else place.file}:{place.line}")
+    return one_line(f"{os.path.relpath(file) if _exists(file) else place.file}:{place.line}")
+
+
+def _exists(file: Path) -> bool:
+    try:
+        return file.exists()
+    except (OSError, ValueError):  # too long a name, or a null byte in it
+        return False
 
 
 def _error(error: PolicyError, style: _Style, width: int | None) -> list[str]:
@@ -122,7 +136,7 @@ def _error(error: PolicyError, style: _Style, width: int | None) -> list[str]:
 def _skip(skip: LocatedSkip, style: _Style, width: int | None) -> list[str]:
     subject = str(skip.object) if skip.object else ""
     lines = _header(("dim", "not checked"), skip.rule, subject, skip.overlays, style, width)
-    return [*lines, *(piece for line in printable(skip.reason).splitlines() for piece in wrapped(f"  {line}", width))]
+    return [*lines, *_labelled("why", skip.reason, width)]
 
 
 def _by_rule(result: Result, style: _Style) -> Iterator[str]:
@@ -137,12 +151,13 @@ def _summary(result: Result, style: _Style, width: int | None) -> list[str]:
     lines = [line for overlay in result.overlays for line in _overlay(overlay, result, names, style, width)]
     for said in filter(None, (accepted(result), baselined(result))):
         lines.extend(wrapped(said, width))
-    total = f"{plural(result.rules, 'rule')}: {counts(result)}"
-    return [*lines, style("good" if result.exit_code(strict=True) == 0 else "bold", total)]
+    verdict = "good" if result.exit_code(strict=True) == 0 else "bold"
+    total = wrapped(f"{plural(result.rules, 'rule')}: {counts(result)}", width)
+    return [*lines, *(style(verdict, line) for line in total)]
 
 
 def _overlay(overlay: OverlayResult, result: Result, names: int, style: _Style, width: int | None) -> list[str]:
-    name = printable(f"{overlay.name:<{names}}")
+    name = one_line(f"{overlay.name:<{names}}")
     if overlay.errors and not overlay.objects:
         return [f"{name}  {style('error', 'could not be read')}"]
     mine = [finding for finding in result.findings if overlay.name in finding.overlays]

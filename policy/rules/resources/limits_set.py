@@ -43,7 +43,7 @@ from policy.rules.rule import Context, Options, Rule
 
 
 class LimitsOptions(Options, frozen=True):
-    """Which limits are asked for, and whether a LimitRange's default is one."""
+    """``memory`` and ``cpu`` are the limits that are asked for; with ``explicit`` a LimitRange's default is none."""
 
     memory: bool = True
     cpu: bool = False
