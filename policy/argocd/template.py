@@ -55,6 +55,11 @@ def render(value: Any, parameters: Parameters, *, is_go: bool, is_strict: bool) 
     return value
 
 
+def is_unfilled(text: str) -> bool:
+    """Whether a template left the text open."""
+    return NO_VALUE in text or _PLAIN.search(text) is not None
+
+
 def unfilled(value: Any) -> Iterator[tuple[tuple[str | int, ...], str]]:
     """The texts that a template left open, and where: ``{{…}}`` or ``<no value>``."""
     if isinstance(value, str):

@@ -145,9 +145,11 @@ class _Needs:
     def of_limits(self, namespace: str) -> Iterator[Need]:
         """What must be there before a pod is: else it starts without it."""
         index, workloads = self.index, self.index.workloads_in(namespace)
-        for bound in (*index.quotas_in(namespace), *index.limit_ranges_in(namespace)):
+        bounds = [item.resource for item in index.quotas_in(namespace)]
+        bounds += [item.resource for item in index.limit_ranges_in(namespace)]
+        for bound in bounds:
             for workload in workloads:
-                yield Need(workload.resource, bound.resource, "what bounds its pods")
+                yield Need(workload.resource, bound, "what bounds its pods")
         for policy in index.network_policies_in(namespace):
             selector = policy.spec.pod_selector
             selected = workloads if selector is None else index.selected(namespace, selector)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from policy.findings import Place
 from policy.kustomize.emulate import Emulation, layer, load_objects
@@ -121,10 +122,19 @@ class Effects:
         variant = replace(tree, root=top, kustomizations=dict(kustomizations))
         rest, doubts = layer(variant, top)
         whole = self._layer(tree, kustomization)
-        if [each.root.value for each in rest] != [each.root.value for each in whole]:
+        if list(map(_shown, rest)) != list(map(_shown, whole)):
             return None
         is_certain = not doubts and not emulation.doubts
         return Idle(entry, part, kustomization, objects, is_certain)
+
+
+def _shown(object: Object) -> dict[str, Any]:
+    """What is rendered of an object: without annotations that are empty."""
+    value = object.root.value
+    metadata = value.get("metadata")
+    if isinstance(metadata, dict) and not metadata.get("annotations"):
+        metadata.pop("annotations", None)
+    return value
 
 
 def _components(tree: SourceTree, kustomization: Kustomization) -> Iterator[Kustomization]:
@@ -165,7 +175,8 @@ def _changed(now: Node, old: Node | None) -> Iterator[Mark]:
         for key, child in now.fields.items():
             yield from _changed(child, was.get(key))
         for key, mark in (now.removed or {}).items():
-            if key in was and not (key == "annotations" and is_empty(was[key])):  # they vanish by themselves
+            is_gone = key in was and key not in now.fields
+            if is_gone and not (key == "annotations" and is_empty(was[key])):  # empty ones vanish by themselves
                 yield mark
     else:
         if not isinstance(old, List) and not now.items:

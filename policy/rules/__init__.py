@@ -2,6 +2,18 @@
 
 from __future__ import annotations
 
+from policy.rules.argocd import (
+    application_own_project,
+    application_renders,
+    default_project_locked,
+    kustomize_version_matches,
+    project_least_privilege,
+    prune_guarded,
+    refresh_paths_cover,
+    settings_valid,
+    sync_automated_safely,
+    waves_ordered,
+)
 from policy.rules.autoscaling import (
     hpa_owns_replicas,
     hpa_range_sound,
@@ -186,6 +198,17 @@ RULES: tuple[Rule, ...] = (
     reference_exists.RULE,
     schema_valid.RULE,
     selector_matches_template.RULE,
+    # argocd
+    application_own_project.RULE,
+    application_renders.RULE,
+    default_project_locked.RULE,
+    kustomize_version_matches.RULE,
+    project_least_privilege.RULE,
+    prune_guarded.RULE,
+    refresh_paths_cover.RULE,
+    settings_valid.RULE,
+    sync_automated_safely.RULE,
+    waves_ordered.RULE,
     # kustomize
     environments_same_files.RULE,
     field_known.RULE,
