@@ -43,6 +43,12 @@ class Autoscaler:
         """Whether the minimum is written, and no default."""
         return (self.resource.raw.get("spec") or {}).get(self.minimum_name) is not None
 
+    @property
+    def says(self) -> str:
+        """Its minimum, for people, e.g. ``minReplicas of HorizontalPodAutoscaler/web is 2``."""
+        name = f"{self.minimum_name} of {self.ref}"
+        return f"{name} is {self.minimum}" if self.says_minimum else f"{name} is unset, which means {self.minimum}"
+
     def field(self, *path: str | int) -> Field:
         return Field(self.ref, path)
 
@@ -117,10 +123,10 @@ class Replicas:
     @property
     def source(self) -> str:
         """What the floor comes from, for people, e.g. ``replicas is unset, which means 1``."""
-        scaler = self.autoscaler
-        name = "replicas" if scaler is None else f"{scaler.minimum_name} of {scaler.ref}"
-        is_said = self.workload.spec.replicas is not None if scaler is None else scaler.says_minimum
-        return f"{name} is {self.floor}" if is_said else f"{name} is unset, which means {self.floor}"
+        if self.autoscaler is not None:
+            return self.autoscaler.says
+        is_said = self.workload.spec.replicas is not None
+        return f"replicas is {self.floor}" if is_said else f"replicas is unset, which means {self.floor}"
 
 
 def replicas(workload: Workload, autoscalers: Sequence[Autoscaler]) -> Replicas | None:

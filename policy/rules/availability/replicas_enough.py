@@ -2,7 +2,8 @@
 
 Counted are the fewest pods there may be: the minimum of the autoscaler where one scales the workload (1 where it states
 none), else `replicas` (1 where it is absent). An autoscaler does not excuse anything: one that goes down to a single
-pod leaves a single pod. What is at zero `replicas` is switched off on purpose and is not judged.
+pod leaves a single pod, also where its target is not in the input. What is at zero `replicas` is switched off on
+purpose and is not judged.
 
 `minimum` under `[rules.replicas-enough]` in policy.toml is the wanted number, 2 by default; an environment may want
 more, and may call it an error: `[rules.replicas-enough.environments.prod] severity = "error"`. `kinds` are the kinds
@@ -34,8 +35,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from policy.findings import Finding, Severity
-from policy.manifests.workloads import Workload
+from policy.findings import Field, Finding, Severity
+from policy.manifests.index import Index
 from policy.rules.rule import Context, Options, Rule
 
 
@@ -46,23 +47,30 @@ class ReplicasEnoughOptions(Options, frozen=True):
     kinds: tuple[str, ...] = ("Deployment", "DeploymentConfig", "ReplicaSet", "ReplicationController")
 
 
-def check(workload: Workload, context: Context) -> Iterator[Finding]:
+def check(index: Index, context: Context) -> Iterator[Finding]:
     options = context.options(ReplicasEnoughOptions)
-    if workload.kind not in options.kinds:
-        return
-    replicas = context.index.replicas_of(workload)
-    if replicas is None or not replicas.ceiling or replicas.floor >= options.minimum:
-        return
-    yield Finding(
-        at=replicas.at,
-        message=f"{replicas.source}; at least {options.minimum} pods are wanted",
-        fix=f"set {replicas.at.path[-1]} to {options.minimum} or more",
+    for workload in index.workloads:
+        replicas = index.replicas_of(workload) if workload.kind in options.kinds else None
+        if replicas is not None and replicas.ceiling and replicas.floor < options.minimum:
+            yield _finding(replicas.at, replicas.source, options.minimum)
+    for autoscaler in index.autoscalers:
+        namespace, kind = autoscaler.ref.namespace, autoscaler.target_kind
+        is_elsewhere = index.resource(kind, namespace, autoscaler.target_name) is None
+        if is_elsewhere and kind in options.kinds and autoscaler.minimum < options.minimum:
+            yield _finding(autoscaler.minimum_field, autoscaler.says, options.minimum)
+
+
+def _finding(at: Field, source: str, minimum: int) -> Finding:
+    return Finding(
+        at=at,
+        message=f"{source}; at least {minimum} pods are wanted",
+        fix=f"set {at.path[-1]} to {minimum} or more",
     )
 
 
 RULE = Rule(
     id="replicas-enough",
-    applies_to=Workload,
+    applies_to=Index,
     severity=Severity.WARNING,
     check=check,
     options=ReplicasEnoughOptions,
