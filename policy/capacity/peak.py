@@ -1,7 +1,7 @@
 """How many pods a workload runs at its peak.
 
-Sources: what a rollout adds (``rollouts``), API references of Job and CronJob, HorizontalPodAutoscaler (idle while
-the workload is at zero), Argo CD's resource hooks.
+Sources: what a rollout adds (``rollouts``), what autoscalers make of replicas (``replicas``), API references of
+DaemonSet, Job and CronJob, Argo CD's resource hooks.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from policy.manifests.index import Index
 from policy.manifests.int_or_percent import scaled
-from policy.manifests.resources import HorizontalPodAutoscaler
+from policy.manifests.replicas import Autoscaler
 from policy.manifests.rollouts import surge
 from policy.manifests.workloads import Workload
 
@@ -27,7 +27,7 @@ class Peak:
     surge: int = 0
     kept: int = 0
     """Pods that have ended and are kept; only ``count/pods`` counts them."""
-    autoscaler: HorizontalPodAutoscaler | None = None
+    autoscaler: Autoscaler | None = None
     note: str = ""
     gap: str | None = None
     """Why there may be more pods than counted here."""
@@ -43,20 +43,18 @@ def peak_of(workload: Workload, index: Index, nodes: int | None) -> Peak:
         return _job(workload)
     if workload.kind == "DaemonSet":
         return _daemon_set(workload, nodes)
-    if workload.kind == "Pod":
+    replicas = index.replicas_of(workload)
+    if replicas is None:
         return Peak(workload, 1)
-    if workload.spec.replicas != 0:
-        autoscalers = index.autoscalers_of(workload)
-        if autoscalers:
-            return autoscaled(workload, max(autoscalers, key=lambda item: item.spec.max_replicas))
-    replicas = 1 if workload.spec.replicas is None else workload.spec.replicas
-    return Peak(workload, replicas, surge(workload, replicas))
+    if replicas.autoscaler is None:
+        return Peak(workload, replicas.ceiling, surge(workload, replicas.ceiling))
+    highest = max(index.scaled_by(workload), key=lambda item: item.maximum)
+    return autoscaled(workload, highest, replicas.ceiling)
 
 
-def autoscaled(workload: Workload, autoscaler: HorizontalPodAutoscaler, maximum: int | None = None) -> Peak:
-    """The peak under an autoscaler, at its own maximum or at another."""
-    pods = autoscaler.spec.max_replicas if maximum is None else maximum
-    return Peak(workload, pods, surge(workload, pods), autoscaler=autoscaler, note="autoscaler's maximum")
+def autoscaled(workload: Workload, autoscaler: Autoscaler, maximum: int) -> Peak:
+    """The peak under an autoscaler with that maximum."""
+    return Peak(workload, maximum, surge(workload, maximum), autoscaler=autoscaler, note="autoscaler's maximum")
 
 
 def _daemon_set(workload: Workload, nodes: int | None) -> Peak:
@@ -64,8 +62,8 @@ def _daemon_set(workload: Workload, nodes: int | None) -> Peak:
         return Peak(workload, 0, gap=f"{workload.ref} runs a pod on every node, and the number of nodes is not set")
     strategy = workload.spec.update_strategy
     rolling = strategy.rolling_update if strategy else None
-    surge = scaled(rolling.max_surge, nodes, round_up=True) if rolling and rolling.max_surge is not None else 0
-    return Peak(workload, nodes, min(surge or 0, nodes), note="one on every node")
+    added = scaled(rolling.max_surge, nodes, round_up=True) if rolling and rolling.max_surge is not None else 0
+    return Peak(workload, nodes, min(added or 0, nodes), note="one on every node")
 
 
 def _job(workload: Workload) -> Peak:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from policy.capacity.namespace import Demand, NamespacePeak
 from policy.capacity.peak import Peak, autoscaled
 from policy.findings import Field
-from policy.manifests.resources import HorizontalPodAutoscaler, ResourceQuota
+from policy.manifests.replicas import Autoscaler
+from policy.manifests.resources import ResourceQuota
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,7 @@ class Cause:
     """The field to edit; for an autoscaler's maximum, the highest one with which the peak fits."""
 
     at: Field
-    autoscaler: HorizontalPodAutoscaler | None = None
+    autoscaler: Autoscaler | None = None
     highest: int | None = None
 
 
@@ -39,7 +40,7 @@ def cause(overrun: Overrun, namespace: NamespacePeak) -> Cause:
     if heaviest is not None and heaviest.autoscaler is not None:
         highest = _highest_fitting(overrun, namespace, heaviest, heaviest.autoscaler)
         if highest is not None:
-            return Cause(heaviest.autoscaler.field("spec", "maxReplicas"), heaviest.autoscaler, highest)
+            return Cause(heaviest.autoscaler.maximum_field, heaviest.autoscaler, highest)
     return Cause(overrun.quota_field)
 
 
@@ -54,16 +55,14 @@ def _heaviest(demand: Demand) -> Peak | None:
     return peaks[max(weights, key=lambda key: weights[key])] if weights else None
 
 
-def _highest_fitting(
-    overrun: Overrun, namespace: NamespacePeak, peak: Peak, autoscaler: HorizontalPodAutoscaler
-) -> int | None:
+def _highest_fitting(overrun: Overrun, namespace: NamespacePeak, peak: Peak, autoscaler: Autoscaler) -> int | None:
     """By bisection: a higher maximum never needs less."""
 
     def fits(maximum: int) -> bool:
         instead = autoscaled(peak.workload, autoscaler, maximum)
         return namespace.demand(overrun.quota, overrun.key, instead).total <= overrun.hard
 
-    low, high = max(1, autoscaler.spec.minimum), autoscaler.spec.max_replicas
+    low, high = max(1, autoscaler.minimum), peak.pods
     if low >= high or not fits(low):
         return None
     while high - low > 1:

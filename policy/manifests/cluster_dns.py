@@ -203,9 +203,8 @@ class ClusterDns:
     def _ordinals(self, workload: Workload) -> tuple[int, int]:
         """The first ordinal, and how many pods there may be."""
         ordinals = (workload.resource.raw.get("spec") or {}).get("ordinals") or {}
-        replicas = 1 if workload.spec.replicas is None else workload.spec.replicas
-        maximum = [item.spec.max_replicas for item in self._index.autoscalers_of(workload)]
-        return ordinals.get("start", 0), max([replicas, *maximum])
+        replicas = self._index.replicas_of(workload)
+        return ordinals.get("start", 0), replicas.ceiling if replicas else 1
 
 
 def _nearest(name: str, known: Sequence[str], *, cutoff: float) -> str | None:

@@ -271,7 +271,7 @@ def test_the_highest_maximum_that_is_offered_fits_and_the_next_does_not(world: W
         return
     assert found.at.path == ("spec", "maxReplicas")
     assert found.highest is not None
-    number = int(found.autoscaler.name.removeprefix("thing-"))
+    number = int(found.autoscaler.ref.name.removeprefix("thing-"))
     assert naive_sum(with_maximum(world, number, found.highest), key) <= amount
     assert naive_sum(with_maximum(world, number, found.highest + 1), key) > amount
 

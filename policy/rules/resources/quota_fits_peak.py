@@ -154,7 +154,7 @@ def _finding(group: list[tuple[Cause, Overrun]]) -> Finding:
     return Finding(
         at=first.at,
         message="\n".join(lines),
-        fix=f"lower maxReplicas to {highest} at most, or {fix}",
+        fix=f"lower {first.autoscaler.maximum_name} to {highest} at most, or {fix}",
         related=tuple(overrun.quota_field for _, overrun in group),
     )
 
