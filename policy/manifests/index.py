@@ -120,12 +120,27 @@ class Index:
         """The workloads of a namespace whose pods a selector selects; the rarest label is looked up first."""
         if not isinstance(selector, LabelSelector):
             selector = LabelSelector(match_labels=dict(selector))
+        labels = selector.match_labels or {}
+        if len(labels) == 1 and not selector.match_expressions:
+            return self._workloads_by_label.get((namespace, *next(iter(labels.items()))), ())
         candidates = self.workloads_in(namespace)
-        for key, value in (selector.match_labels or {}).items():
+        for key, value in labels.items():
             with_label = self._workloads_by_label.get((namespace, key, value), ())
             if len(with_label) < len(candidates):
                 candidates = with_label
         return tuple(item for item in candidates if selector.matches(item.pod_labels))
+
+    @cached_property
+    def _pods_of_services(self) -> Mapping[int, tuple[Workload, ...]]:
+        return {
+            id(service): self.selected(service.namespace, service.spec.selector)
+            for service in self.all(Service)
+            if service.spec.selects and service.spec.selector
+        }
+
+    def pods_of(self, service: Service) -> tuple[Workload, ...]:
+        """The workloads whose pods a Service selects; none where its endpoints come from elsewhere."""
+        return self._pods_of_services.get(id(service), ())
 
     @cached_property
     def _autoscalers(self) -> Mapping[tuple[str, str, str], tuple[HorizontalPodAutoscaler, ...]]:
@@ -177,9 +192,8 @@ class Index:
     def _services_by_workload(self) -> Mapping[int, tuple[Service, ...]]:
         found: dict[int, list[Service]] = {}
         for service in self.all(Service):
-            if service.spec.selects:
-                for item in self.selected(service.namespace, service.spec.selector or {}):
-                    found.setdefault(id(item), []).append(service)
+            for item in self.pods_of(service):
+                found.setdefault(id(item), []).append(service)
         return {key: tuple(items) for key, items in found.items()}
 
     def services_of(self, item: Workload) -> tuple[Service, ...]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 from policy.manifests.pod_spec import ContainerPort, IntOrString
 from policy.manifests.workloads import Container, Role, Workload
@@ -18,6 +19,7 @@ _MAX_NAME = 15
 _MAX_PORT = 65535
 
 
+@lru_cache(maxsize=1024)
 def port_problem(port: IntOrString) -> str | None:
     """Why the API server refuses a port; None where it is a valid number or name."""
     if isinstance(port, int):
@@ -41,10 +43,10 @@ def port_of(container: Container, target: IntOrString, transport: str) -> Contai
 
 def serving_containers(workload: Workload) -> Iterator[Container]:
     """The containers whose ports a Service can lead to, in the order in which a name is looked up."""
-    for role in (Role.MAIN, Role.SIDECAR):
-        for container in workload.containers:
-            if container.role is role:
-                yield container
+    yield from workload.main_containers
+    for container in workload.containers:
+        if container.role is Role.SIDECAR:
+            yield container
 
 
 def target_port(workload: Workload, target: IntOrString, transport: str) -> ContainerPort | None:

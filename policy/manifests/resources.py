@@ -387,4 +387,4 @@ class Ingress(Object[IngressSpec]):
 
 
 def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
+    return value if isinstance(value, dict) else {}  # asked hundreds of thousands of times; Mapping would be slow

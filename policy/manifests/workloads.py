@@ -147,6 +147,9 @@ class Workload:
             return None
         if self.kind in ("ReplicationController", "DeploymentConfig"):
             return LabelSelector(match_labels={str(key): str(value) for key, value in raw.items()})
+        labels = raw.get("matchLabels")
+        if len(raw) == 1 and isinstance(labels, dict) and all(isinstance(value, str) for value in labels.values()):
+            return LabelSelector(match_labels=labels)
         return convert(raw, LabelSelector, ("spec", "selector"))
 
     @cached_property
@@ -169,14 +172,14 @@ class Workload:
         """Has ``spec.replicas`` that a person, Kustomize or an autoscaler sets."""
         return self.kind in _REPLICATED
 
-    @property
+    @cached_property
     def long_running(self) -> tuple[Container, ...]:
         """The containers that a probe must watch: those that run as long as the pod of a workload that does not end."""
         if self.is_finite or self.pod.restart_policy in ("Never", "OnFailure"):
             return ()
         return tuple(container for container in self.containers if container.runs_on)
 
-    @property
+    @cached_property
     def main_containers(self) -> tuple[Container, ...]:
         return tuple(container for container in self.containers if container.role is Role.MAIN)
 
@@ -212,5 +215,5 @@ def _containers(ref: ObjectRef, pod: PodSpec, pod_path: FieldPath) -> Iterator[C
 
 def _at(raw: Any, path: FieldPath) -> Mapping[str, Any]:
     for step in path:
-        raw = raw.get(step) if isinstance(raw, Mapping) else None
-    return raw if isinstance(raw, Mapping) else {}
+        raw = raw.get(step) if isinstance(raw, dict) else None
+    return raw if isinstance(raw, dict) else {}

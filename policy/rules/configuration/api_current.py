@@ -54,8 +54,9 @@ def check(index: Index, context: Context) -> Iterator[Finding]:
         if found is not None:
             what = f"{resource.ref.api_version} {resource.ref.kind}"
             yield from _judged(found, newest, resource.field("apiVersion"), what)
-        for name in ANNOTATIONS.keys() & resource.annotations.keys():
-            yield from _judged(ANNOTATIONS[name], newest, resource.field("metadata", "annotations", name), name)
+        for name in resource.annotations:
+            if name in ANNOTATIONS:
+                yield from _judged(ANNOTATIONS[name], newest, resource.field("metadata", "annotations", name), name)
     for workload in index.workloads:
         yield from _of_pods(workload, newest)
     for service in index.all(Service):

@@ -46,6 +46,9 @@ _HASHED = re.compile(r"-[2456789bcdfghkmt]{10}$")
 
 
 def check(index: Index, context: Context) -> Iterator[Finding]:
+    origins = context.origins()
+    if origins is None:
+        return
     read = {
         ("ConfigMap", workload.namespace, reference.name): workload
         for workload in index.workloads
@@ -56,8 +59,7 @@ def check(index: Index, context: Context) -> Iterator[Finding]:
         read.update({("Secret", workload.namespace, use.name): workload for use in secret_uses(workload)})
     for (kind, namespace, name), workload in read.items():
         resource = index.resource(kind, namespace, name)
-        origins = None if resource is None or _HASHED.search(name) else context.origins()
-        if resource is None or origins is None:
+        if resource is None or _HASHED.search(name):
             continue
         if origins.place(resource.raw, ()).field in _GENERATORS:
             yield Finding(

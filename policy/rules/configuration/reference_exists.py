@@ -76,11 +76,10 @@ def check(index: Index, context: Context) -> Iterator[Finding]:
     )
     told: set[object] = set()
     for reference in references:
-        if reference.at in told:
-            continue
         for finding in _judged(reference, index, provided):
-            told.add(finding.at)
-            yield finding
+            if finding.at not in told:
+                told.add(finding.at)
+                yield finding
     for workload in index.workloads:
         for container, name, at in missing_volumes(workload):
             yield Finding(

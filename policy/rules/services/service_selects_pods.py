@@ -43,7 +43,7 @@ _MOST = 500
 
 def check(service: Service, context: Context) -> Iterator[Finding]:
     selector = service.spec.selector
-    if not service.spec.selects or not selector or context.index.selected(service.namespace, selector):
+    if not service.spec.selects or not selector or context.index.pods_of(service):
         return
     where = f" in namespace {service.namespace}" if service.namespace else ""
     yield Finding(

@@ -50,8 +50,7 @@ from policy.rules.rule import Context, Rule
 
 def check(index: Index, context: Context) -> Iterator[Finding | Skipped]:
     for service in index.all(Service):
-        selector = (service.spec.selects and service.spec.selector) or None
-        workloads = index.selected(service.namespace, selector) if selector else ()
+        workloads = index.pods_of(service)
         for number, port in enumerate(service.spec.ports or ()):
             at = service.field("spec", "ports", number, "targetPort")
             problem = port_problem(port.target)
