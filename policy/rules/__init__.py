@@ -45,6 +45,7 @@ from policy.rules.configuration import (
     schema_valid,
     selector_matches_template,
 )
+from policy.rules.environments import digest_promoted, prod_not_weaker
 from policy.rules.images import (
     image_pinned,
     image_registry_allowed,
@@ -209,6 +210,9 @@ RULES: tuple[Rule, ...] = (
     settings_valid.RULE,
     sync_automated_safely.RULE,
     waves_ordered.RULE,
+    # environments
+    digest_promoted.RULE,
+    prod_not_weaker.RULE,
     # kustomize
     environments_same_files.RULE,
     field_known.RULE,

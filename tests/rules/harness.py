@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,13 +33,14 @@ class Case:
     """One named case: manifests (or files, by path) in, whole findings (and reasons of skips) out.
 
     With ``files`` the whole check runs on their folder, with the real tools, and a finding names its place; ``errors``
-    are what could not run.
+    are what could not run. ``commits`` are files of earlier commits, the oldest first; without any Git knows nothing.
     """
 
     name: str
     findings: list[dict[str, str]]
     manifests: str = ""
     files: dict[str, str] = field(default_factory=dict)
+    commits: list[dict[str, str]] = field(default_factory=list)
     targets: list[str] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
@@ -59,10 +61,11 @@ def run_case(rule: Rule, case: Case, folder: Path) -> tuple[list[dict[str, str]]
 
 
 def _run_on_files(rule: Rule, case: Case, folder: Path) -> tuple[list[dict[str, str]], list[str]]:
-    (folder / ".git").mkdir()
-    for name, text in case.files.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(text, encoding="utf-8")
+    for files in case.commits:
+        _write(folder, files)
+        _commit(folder)
+    (folder / ".git").mkdir(exist_ok=True)
+    _write(folder, case.files)
     settings_file = folder / "policy.toml"
     settings = load_settings(settings_file, RULES) if settings_file.exists() else Settings(folder, folder)
     paths = [str(folder / target) for target in case.targets or (() if settings.environments else ["."])]
@@ -78,6 +81,18 @@ def _run_on_files(rule: Rule, case: Case, folder: Path) -> tuple[list[dict[str, 
         for finding in result.findings
     ]
     return findings, [skip.reason for skip in result.skipped]
+
+
+def _write(folder: Path, files: dict[str, str]) -> None:
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text, encoding="utf-8")
+
+
+def _commit(folder: Path) -> None:
+    who = ("-c", "user.name=Test", "-c", "user.email=test@example.org", "-c", "commit.gpgsign=false")
+    for command in (("init", "-q"), ("add", "."), (*who, "commit", "-q", "-m", "Test")):
+        subprocess.run(["git", "-C", str(folder), *command], check=True, capture_output=True)
 
 
 def _run_on_manifests(rule: Rule, case: Case) -> tuple[list[dict[str, str]], list[str]]:

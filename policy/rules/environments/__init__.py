@@ -1,0 +1,1 @@
+"""Environments compared: what is proven before production is what production gets."""
