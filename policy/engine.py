@@ -82,6 +82,7 @@ def check(
     if is_whole_run and has_read_all:
         judged.findings.extend(_stale(judged.exceptions, rules))
     judged.skipped.extend(_no_objects(overlays))
+    judged.skipped.extend(_lost_fields(overlays, settings, rules))
     by_target = {id(overlay.target): overlay for overlay in overlays}
     return Result(
         overlays=tuple(_overlay_result(target, by_target, errors, outcome) for target in targets),
@@ -290,8 +291,19 @@ def _compare_schemas(overlays: Sequence[Overlay], settings: Settings, rules: Seq
     )
 
 
+def _lost_fields(overlays: Sequence[Overlay], settings: Settings, rules: Sequence[Rule]) -> Iterator[LocatedSkip]:
+    """Fields of a wrong type that no rule saw, where schema-valid does not run and so does not tell them."""
+    for overlay in overlays:
+        if schema_valid.RULE in rules and settings.rule(schema_valid.RULE, overlay.name).enabled:
+            continue
+        for resource, error in overlay.index.undecodable:
+            field = ".".join(map(str, error.path))
+            reason = f"{field} was not looked at: {error.message}"
+            yield LocatedSkip(schema_valid.RULE.id, (overlay.name,), resource.ref, reason)
+
+
 def _undecodable(overlay: Overlay, refused: set[tuple[int, Any]]) -> Iterator[schema_valid.Mismatch]:
-    """Objects that no schema refused and that nevertheless have fields of another type than their kind prescribes."""
+    """Fields of another type than their kind prescribes, of objects that no schema refused."""
     for resource, error in overlay.index.undecodable:
         if (id(overlay), resource.ref) not in refused:
             yield schema_valid.Mismatch(Field(resource.ref, error.path), error.message)

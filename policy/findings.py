@@ -18,12 +18,13 @@ class Severity(enum.Enum):
 
 @dataclass(frozen=True, slots=True, order=True)
 class ObjectRef:
-    """Which object, as rendered."""
+    """Which object, as rendered; ``copy`` counts the further objects of one name that plain manifests may hold."""
 
     kind: str
     name: str
     namespace: str = ""
     api_version: str = ""
+    copy: int = 0
 
     def __str__(self) -> str:
         return f"{self.kind}/{self.name}"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -82,7 +82,11 @@ class Overlay:
             found = self._by_indentation(resource.document, at.path)
             if found is not None:
                 return found, True
-        origin = (self.origins or self._origins_of_document(resource.document)).place(resource.raw, at.path)
+        try:
+            origin = (self.origins or self._origins_of_document(resource.document)).place(resource.raw, at.path)
+        except SourceError:
+            document = self.documents[resource.document]
+            return Place(document.file or str(self.target.path), document.line), False
         return origin.place, origin.exact
 
     def _by_indentation(self, number: int, path: FieldPath) -> Place | None:
@@ -115,7 +119,7 @@ def from_render(target: Target, text: str, tree: SourceTree) -> Overlay:
     documents: list[Document] = []
     unjudged: list[Place] = []
     with paused_garbage_collector():
-        index = Index(_resources(text, "", str(target.path), documents, unjudged))
+        index = Index(_told_apart(_resources(text, "", str(target.path), documents, unjudged)))
     if not index.resources:
         raise SourceError("renders no object", file=tree.root.file.name)
     return Overlay(target, documents, index, tree, unjudged=unjudged)
@@ -138,7 +142,7 @@ def from_manifests(target: Target, repository: Path) -> Overlay:
     unjudged = [Place(_name(file, repository), 1) for file in target.others]
     errors: list[PolicyError] = []
     with paused_garbage_collector():
-        resources = list(_of_files(target, repository, documents, unjudged, errors))
+        resources = list(_told_apart(_of_files(target, repository, documents, unjudged, errors)))
         index = Index(resources)
     if not resources and not errors and not target.may_be_empty:
         name = "standard input" if target.kind is TargetKind.STREAM else target.name
@@ -182,15 +186,23 @@ def _read(file: Path, name: str) -> str:
 
 
 def _resources(text: str, file: str, name: str, documents: list[Document], unjudged: list[Place]) -> Iterator[Resource]:
-    lines = text.splitlines(keepends=True)
+    lines = text.split("\n")
     read = list(load_documents(text, name))
     ends = [*(start for start, _ in read[1:]), len(lines) + 1]
     for (line, value), end in zip(read, ends, strict=False):
         if value is None:
             continue
         number = len(documents)
-        documents.append(Document("".join(lines[line - 1 : end - 1]), file, line))
-        found = [item for item in resources_of(value, number) if item.ref.kind or item.ref.api_version]
-        if not found:
+        documents.append(Document("\n".join(lines[line - 1 : end - 1]) + "\n", file, line))
+        found = list(resources_of(value, number))
+        yield from (item for item in found if item.ref.kind or item.ref.api_version)
+        if not found or any(not item.ref.kind and not item.ref.api_version for item in found):
             unjudged.append(Place(file or name, line))
-        yield from found
+
+
+def _told_apart(resources: Iterable[Resource]) -> Iterator[Resource]:
+    """Objects of the same name, as two folders of plain manifests may hold them, get references of their own."""
+    seen: dict[ObjectRef, int] = {}
+    for resource in resources:
+        copies = seen[resource.ref] = seen.get(resource.ref, -1) + 1
+        yield replace(resource, ref=replace(resource.ref, copy=copies)) if copies else resource

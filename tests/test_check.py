@@ -283,3 +283,59 @@ def test_no_color_is_honoured_on_a_terminal(no_color: str, is_coloured: bool) ->
 def test_explain_prints_the_page(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", "--explain", "key-unique"]) == 0
     assert capsys.readouterr().out.startswith("No mapping in a source file holds the same key twice.\n\nWhy: ")
+
+
+def test_one_field_of_a_wrong_type_hides_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = DEPLOYMENT.replace("      containers:\n", '      hostNetwork: true\n      hostUsers: "no"\n      containers:\n')
+    (tmp_path / "web.yaml").write_text(text, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+
+    assert main(["check", "web.yaml", "--only", "no-host-namespace", "--only", "image-pinned"]) == 1
+
+    said = capsys.readouterr().out
+    assert "web.yaml:9\n" in said
+    assert "web.yaml:13\n" in said
+    assert "spec.template.spec.hostUsers was not looked at" in said
+
+
+def test_objects_of_one_name_are_told_apart_by_their_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for folder, image in {"a": "app:1@sha256:" + "0" * 64, "b": "app:1"}.items():
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "web.yaml").write_text(DEPLOYMENT.replace("app:1", image), encoding="utf-8")
+    (tmp_path / ".git").mkdir()
+    monkeypatch.chdir(tmp_path)
+
+    (finding,) = findings(capsys, ".", "--only", "image-pinned")
+
+    assert finding["place"]["file"] == "b/web.yaml"
+
+
+def test_items_of_a_list_that_are_no_objects_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pod = "{apiVersion: v1, kind: Pod, metadata: {name: p}, spec: {containers: [{name: c, image: c}]}}"
+    text = f"apiVersion: v1\nkind: List\nspec: {{}}\nitems: [null, {{a: 1}}, {pod}]\n"
+    (tmp_path / "list.yaml").write_text(text, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+
+    assert main(["check", "list.yaml", "--only", "image-pinned"]) == 1
+
+    said = capsys.readouterr().out
+    assert "Pod/p" in said
+    assert "list.yaml:1 is no Kubernetes object" in said
+
+
+def test_a_line_separator_that_is_no_newline_moves_no_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata: {a: "x\u2028y"}\n---\n'
+    (tmp_path / "web.yaml").write_text(config + DEPLOYMENT, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+
+    (finding,) = findings(capsys, "web.yaml", "--only", "readiness-probe-set")
+
+    assert finding["place"]["line"] == 15

@@ -16,6 +16,7 @@ from policy.manifests.resources import Object, Resource
 
 T = TypeVar("T")
 
+_MOST_LOST = 50
 _STEP = re.compile(r"\.([A-Za-z0-9]+)|\[([^\]]*)\]")
 _CORE = frozenset({""})
 _RBAC = frozenset({"rbac.authorization.k8s.io"})
@@ -66,7 +67,10 @@ class NotDecodable(Exception):
 
 
 def resources_of(document: Any, number: int) -> Iterator[Resource]:
-    """The objects of one document: itself, or the items of a List (lists in lists too)."""
+    """The objects of one document: itself, or the items of a List (lists in lists too).
+
+    What has neither a kind nor an API version is no object, and is yielded all the same: that is to be told.
+    """
     yield from _expand(document, number, ())
 
 
@@ -74,9 +78,13 @@ def _expand(document: Any, number: int, prefix: FieldPath) -> Iterator[Resource]
     if not isinstance(document, Mapping):
         return
     kind, version, items = document.get("kind"), document.get("apiVersion"), document.get("items")
-    if isinstance(kind, str) and kind.endswith("List") and isinstance(items, list) and "spec" not in document:
+    if isinstance(kind, str) and isinstance(items, list) and (kind == "List" or _is_list_of_objects(kind, items)):
         for index, item in enumerate(items):
-            yield from _expand(item, number, (*prefix, "items", index))
+            where: FieldPath = (*prefix, "items", index)
+            if isinstance(item, Mapping):
+                yield from _expand(item, number, where)
+            else:
+                yield Resource(ObjectRef("", ""), {}, number, where)
         return
     metadata = document.get("metadata")
     metadata = metadata if isinstance(metadata, Mapping) else {}
@@ -94,18 +102,57 @@ def _expand(document: Any, number: int, prefix: FieldPath) -> Iterator[Resource]
     yield Resource(ref, document, number, prefix)
 
 
-def typed(resource: Resource) -> Object[Any] | None:
+def _is_list_of_objects(kind: str, items: list[Any]) -> bool:
+    return kind.endswith("List") and any(isinstance(item, Mapping) and "kind" in item for item in items)
+
+
+def typed(resource: Resource, lost: list[NotDecodable]) -> Object[Any] | None:
     """The typed object of a resource; None for kinds that no check looks into (workloads: see ``workloads``).
 
+    Fields of another type than their kind prescribes are left out and added to ``lost``.
+
     Raises:
-        NotDecodable: a field has another type than its kind prescribes.
+        NotDecodable: nothing is left without such a field.
     """
     entry = _KINDS.get(resource.ref.kind)
     if entry is None or resource.group not in entry[0]:
         return None
     _, struct, wrapper, has_spec = entry
     raw = (resource.raw.get("spec") or {}) if has_spec else resource.raw
-    return wrapper(resource, convert(raw, struct, ("spec",) if has_spec else ()))
+    return wrapper(resource, convert_what_fits(raw, struct, ("spec",) if has_spec else (), lost))
+
+
+def convert_what_fits(raw: Any, struct: type[T], path: FieldPath, lost: list[NotDecodable]) -> T:
+    """``convert``, without the fields that have a wrong type: one of them must not hide the others from every rule.
+
+    Raises:
+        NotDecodable: nothing is left without such a field.
+    """
+    for _ in range(_MOST_LOST):
+        try:
+            return convert(raw, struct, path)
+        except NotDecodable as error:
+            steps = error.path[len(path) :]
+            if not steps:
+                raise
+            lost.append(error)
+            raw = _without(raw, steps, {} if error.message.startswith("Expected `object`") else None)
+    raise lost.pop()
+
+
+def _without(raw: Any, steps: FieldPath, instead: Any) -> Any:
+    """A copy in which one field is gone; an item of a list becomes ``instead``, so that the others keep their index."""
+    step, *rest = steps
+    copied = dict(raw) if isinstance(raw, Mapping) else list(raw)
+    if rest:
+        copied[step] = _without(copied[step], tuple(rest), instead)
+    elif isinstance(copied, dict):
+        del copied[step]
+    elif instead is not None and copied[step] != instead:
+        copied[step] = instead
+    else:
+        del copied[step]
+    return copied
 
 
 def convert(raw: Any, struct: type[T], path: FieldPath) -> T:

@@ -31,7 +31,8 @@ AnyObject = TypeVar("AnyObject", bound=Object[Any])
 class Index:
     """The objects of one overlay, decoded once.
 
-    ``undecodable`` pairs each resource whose fields have wrong types with the reason: no rule sees its typed form.
+    ``undecodable`` pairs resources with their fields of wrong types: no rule sees those, or, where nothing is left
+    without them, the typed object.
     """
 
     def __init__(self, resources: Iterable[Resource]) -> None:
@@ -44,14 +45,16 @@ class Index:
         for resource in self.resources:
             ref = resource.ref
             self._by_name.setdefault((ref.kind, ref.namespace, ref.name), resource)
+            lost: list[NotDecodable] = []
             try:
-                made = workload(resource)
+                made = workload(resource, lost)
                 if made is not None:
                     workloads.append(made)
                 else:
-                    self._add(typed(resource))
+                    self._add(typed(resource, lost))
             except NotDecodable as error:
-                self.undecodable.append((resource, error))
+                lost.append(error)
+            self.undecodable.extend((resource, error) for error in lost)
         self.workloads = tuple(workloads)
         self._requirements: dict[int, PodRequirements] = {}
         self._defaults: dict[str, Defaults] = {}

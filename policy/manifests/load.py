@@ -45,7 +45,7 @@ def load_documents(text: str, name: str) -> Iterator[tuple[int, Any]]:
         try:
             yield line, blocks.read(chunk.removeprefix("---\n"))
         except blocks.Unfamiliar:
-            yield from load_exactly(chunk, name, line)
+            yield from ((line, value) for _, value in load_exactly(chunk, name, line))
         start, line = end, line + chunk.count("\n")
 
 

@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import Any
 
 from policy.findings import Field, FieldPath, ObjectRef
-from policy.manifests.decode import convert
+from policy.manifests.decode import NotDecodable, convert, convert_what_fits
 from policy.manifests.images import Image, parse_image
 from policy.manifests.pod_spec import ContainerSpec, PodSpec
 from policy.manifests.resources import Resource, WorkloadSpec
@@ -159,7 +159,7 @@ class Workload:
             return self.spec
         if self.kind == "CronJob":
             path: FieldPath = ("spec", "jobTemplate", "spec")
-            return convert(_at(self.resource.raw, path), WorkloadSpec, path)
+            return convert_what_fits(_at(self.resource.raw, path), WorkloadSpec, path, [])
         return None
 
     @property
@@ -184,20 +184,23 @@ class Workload:
         return tuple(container for container in self.containers if container.role is Role.MAIN)
 
 
-def workload(resource: Resource) -> Workload | None:
+def workload(resource: Resource, lost: list[NotDecodable] | None = None) -> Workload | None:
     """The resource as a workload, None where it makes no pods.
 
+    Fields of another type than their kind prescribes are left out and added to ``lost``.
+
     Raises:
-        NotDecodable: a field of it has another type than its kind prescribes.
+        NotDecodable: nothing is left without such a field.
     """
     entry = _KINDS.get(resource.ref.kind)
     if entry is None or resource.group not in entry[0]:
         return None
+    lost = [] if lost is None else lost
     template_path = entry[1]
     pod_path: FieldPath = (*template_path, "spec")
     raw_spec = {} if resource.ref.kind == "Pod" else resource.raw.get("spec") or {}
-    spec = convert(raw_spec, WorkloadSpec, ("spec",))
-    pod = convert(_at(resource.raw, pod_path), PodSpec, pod_path)
+    spec = convert_what_fits(raw_spec, WorkloadSpec, ("spec",), lost)
+    pod = convert_what_fits(_at(resource.raw, pod_path), PodSpec, pod_path, lost)
     return Workload(resource, spec, pod, template_path, tuple(_containers(resource.ref, pod, pod_path)))
 
 
