@@ -37,7 +37,6 @@ from policy.settings import ARGOCD, Settings
 from policy.targets import Target, TargetKind
 from policy.tools import find_tool
 
-
 _SEVERITIES = list(Severity)
 """The gravest first."""
 

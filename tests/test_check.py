@@ -288,7 +288,8 @@ def test_explain_prints_the_page(capsys: pytest.CaptureFixture[str]) -> None:
 def test_one_field_of_a_wrong_type_hides_nothing_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    text = DEPLOYMENT.replace("      containers:\n", '      hostNetwork: true\n      hostUsers: "no"\n      containers:\n')
+    wrong = '      hostNetwork: true\n      hostUsers: "no"\n'
+    text = DEPLOYMENT.replace("      containers:\n", f"{wrong}      containers:\n")
     (tmp_path / "web.yaml").write_text(text, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
 

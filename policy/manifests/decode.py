@@ -142,14 +142,12 @@ def convert_what_fits(raw: Any, struct: type[T], path: FieldPath, lost: list[Not
 
 def _without(raw: Any, steps: FieldPath, instead: Any) -> Any:
     """A copy in which one field is gone; an item of a list becomes ``instead``, so that the others keep their index."""
-    step, *rest = steps
-    copied = dict(raw) if isinstance(raw, Mapping) else list(raw)
+    step, rest = steps[0], steps[1:]
+    copied: Any = dict(raw) if isinstance(raw, Mapping) else list(raw)
     if rest:
-        copied[step] = _without(copied[step], tuple(rest), instead)
-    elif isinstance(copied, dict):
-        del copied[step]
-    elif instead is not None and copied[step] != instead:
-        copied[step] = instead
+        copied[step] = _without(copied[step], rest, instead)
+    elif isinstance(copied, list) and instead is not None and copied[int(step)] != instead:
+        copied[int(step)] = instead
     else:
         del copied[step]
     return copied

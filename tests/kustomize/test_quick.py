@@ -18,7 +18,9 @@ from policy.manifests import blocks
 
 REPOSITORY = Path(__file__).parent.parent.parent
 KEYS = st.sampled_from(["name", "spec", "a", "b.c/d", "port", "labels", "metadata", "items"])
-LEAVES = st.sampled_from([None, True, 1, "text", "8080", "a b", "", "it's", "x: y", "# no", {}, []])
+LEAVES: st.SearchStrategy[Any] = st.sampled_from(
+    [None, True, 1, "text", "8080", "a b", "", "it's", "x: y", "# no", {}, []]
+)
 VALUES = st.recursive(
     LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3), max_leaves=12
 )

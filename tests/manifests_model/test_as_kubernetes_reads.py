@@ -103,7 +103,7 @@ def test_keys_and_items_are_read_alike() -> None:
 
 
 def test_shapes_are_read_alike() -> None:
-    """Where the indentation breaks off, Kubernetes reads what stands before and drops the rest; that is refused here."""
+    """Where the indentation breaks off, Kubernetes reads what stands before it and drops the rest: refused here."""
     chance = random.Random(7)
     lines = [
         *("a: 1", "- a", "- b: 2", "k:", "x: y", "- - a", "'q': 1", "a: 'b'", 'a: "b c"', 'a: "\\x41\\n"', "a: {}"),
