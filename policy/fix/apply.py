@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
 import tempfile
@@ -18,26 +17,28 @@ def apply(changes: Sequence[FileChange]) -> None:
 
     Raises ``PolicyError``, with all files as they were, if one of them cannot be written, or has changed meanwhile.
     """
-    prepared: list[tuple[FileChange, Path]] = []
+    prepared: dict[Path, Path] = {}
     placed: list[FileChange] = []
+    name = ""
     try:
-        prepared.extend((change, _beside(change, change.after)) for change in changes)
-        for change, new in prepared:
+        for change in changes:
+            name = change.name
+            prepared[change.path] = _beside(change, change.after)
+        for change in changes:
+            name = change.name
             if change.path.read_bytes() != change.before:
-                raise PolicyError("was changed by somebody else meanwhile, so no file is mended", file=change.name)
-            os.replace(new, change.path)
+                raise PolicyError("was changed by somebody else meanwhile, so no file is mended", file=name)
+            os.replace(prepared[change.path], change.path)
             placed.append(change)
     except (OSError, PolicyError) as error:
         for change in placed:
             os.replace(_beside(change, change.before), change.path)
         if isinstance(error, PolicyError):
             raise
-        file = prepared[len(placed)][0].name if len(placed) < len(prepared) else changes[len(prepared)].name
-        raise PolicyError(f"cannot be written: {error.strerror}; no file is mended", file=file) from error
+        raise PolicyError(f"cannot be written: {error.strerror}; no file is mended", file=name) from error
     finally:
-        for _, new in prepared:
-            with contextlib.suppress(FileNotFoundError):
-                new.unlink()
+        for new in prepared.values():
+            new.unlink(missing_ok=True)
 
 
 def _beside(change: FileChange, data: bytes) -> Path:

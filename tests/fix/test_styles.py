@@ -202,8 +202,8 @@ metadata:
 
 
 def added(before: bytes, after: bytes) -> list[str]:
-    matcher = difflib.SequenceMatcher(None, *(data.decode().splitlines() for data in (before, after)), autojunk=False)
     lines = after.decode().splitlines()
+    matcher = difflib.SequenceMatcher(None, before.decode().splitlines(), lines, autojunk=False)
     return [
         f"+{line}"
         for operation, _, _, start, end in matcher.get_opcodes()
