@@ -90,7 +90,7 @@ def check(
         accepted=tuple(_merged_accepted(judged.accepted)),
         rules=len(rules),
         errors=(outcome.error,) if outcome.error else (),
-        baselined=tuple(sorted(_merged(judged.baselined), key=_order)),
+        baselined=tuple(sorted(baseline.found, key=_order)) if baseline else (),
         mended=baseline.mended if baseline else 0,
     )
 
@@ -314,12 +314,11 @@ class _Judged:
     skipped: list[LocatedSkip]
     accepted: list[Accepted]
     exceptions: Exceptions
-    baselined: list[LocatedFinding]
 
 
 def _judge(said: Sequence[_Said], exceptions: Exceptions, baseline: Baseline | None = None) -> _Judged:
     """Applies the exceptions, then the baseline, and finds the source line of each finding."""
-    judged = _Judged([], [], [], exceptions, [])
+    judged = _Judged([], [], [], exceptions)
     for one in said:
         if isinstance(one.what, Skipped):
             at = one.what.at
@@ -330,8 +329,8 @@ def _judge(said: Sequence[_Said], exceptions: Exceptions, baseline: Baseline | N
         entry = exceptions.match(one.rule.id, one.overlay, one.what)
         located = _located(one, one.what)
         if entry is None:
-            is_old = baseline is not None and one.rule.exceptable and baseline.takes(located)
-            (judged.baselined if is_old else judged.findings).append(located)
+            if baseline is None or not one.rule.exceptable or not baseline.takes(located):
+                judged.findings.append(located)
         elif exceptions.has_expired(entry):
             note = f"its exception expired on {entry.accepted.expires} ({entry.accepted.owner})"
             judged.findings.append(replace(located, note=note))
@@ -410,8 +409,12 @@ def _no_objects(overlays: Sequence[Overlay]) -> Iterator[LocatedSkip]:
         reasons = [f"{path} is a Helm chart: check what it renders" for path in overlay.target.charts]
         if overlay.unjudged:
             first, *more = overlay.unjudged
-            beside = f" and {len(more)} more" if more else ""
-            reasons.append(f"{first} is no Kubernetes object: it has no apiVersion and kind{beside}")
+            are = (
+                f"and {len(more)} more are no Kubernetes objects: they have"
+                if more
+                else "is no Kubernetes object: it has"
+            )
+            reasons.append(f"{first} {are} no apiVersion and kind")
         for reason in reasons:
             yield LocatedSkip(schema_valid.RULE.id, (overlay.name,), None, reason)
 

@@ -16,6 +16,8 @@ from policy.errors import PolicyError
 from policy.reports.plain import printable
 from policy.settings import FILE_NAME
 
+_SHOWN = 5
+
 
 def init(folder: Path, *, today: datetime.date) -> str:
     """Writes ``policy.toml`` into the folder; what was found, and what to do next, as text.
@@ -52,7 +54,8 @@ def _told(plan: Plan) -> Iterator[str]:
         ("CRDs", _listed(map(str, plan.definitions))),
         ("Helm charts", _beside(found.charts, "not checked; check what they render")),
         ("also here", _beside(_folders(found.loose), "manifests that no kustomization builds")),
-        *(("left out", f"{name}: {one_line(error)}") for name, error in plan.broken.items()),
+        *(("left out", f"{name}: {one_line(error)}") for name, error in list(plan.broken.items())[:_SHOWN]),
+        ("left out", f"{len(plan.broken) - _SHOWN} more" if len(plan.broken) > _SHOWN else ""),
         ("tools", _listed(f"{name} {version or 'is not on PATH'}" for name, version in plan.tools.items())),
         *(("could not run", error) for error in _errors(plan)),
         ("found today", _findings(plan)),
@@ -98,6 +101,6 @@ def _beside(paths: Iterable[Path], what: str) -> str:
 
 
 def _listed(items: Iterable[str]) -> str:
-    """At most five, and how many more."""
-    first, more = (every := list(items))[:5], len(every) - 5
+    """The first of them, and how many more."""
+    first, more = (every := list(items))[:_SHOWN], len(every) - _SHOWN
     return ", ".join(first) + (f" and {more} more" if more > 0 else "")

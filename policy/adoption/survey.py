@@ -1,7 +1,7 @@
 """What a repository holds: overlays, plain manifests, Argo CD's objects, CustomResourceDefinitions, Helm charts.
 
 Told from names and from the lines that state an object's kind; nothing is rendered and nothing is run. Hidden folders,
-what npm installs and the inside of Helm charts are not looked at.
+what is copied from elsewhere, data of tests and the inside of Helm charts are not looked at.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -26,6 +26,9 @@ _FLOW = re.compile(r"""\{.*?\bapiVersion["']?\s*:\s*["']?([^\s"',}]+).*?\bkind["
 _ARGOCD = frozenset({"AppProject", "Application", "ApplicationSet"})
 _WORKLOADS = frozenset({"CronJob", "DaemonSet", "Deployment", "Job", "Pod", "ReplicaSet", "Service", "StatefulSet"})
 _DEFINITION = "CustomResourceDefinition"
+_GROUP = re.compile(r"^ {2}group: *(\S+)$", re.MULTILINE)
+_DEFINED = re.compile(r"^ {4}kind: *(\S+)$", re.MULTILINE)
+_PASSED_OVER = NOT_SEARCHED | {"testdata", "vendor"}
 _NOT_DEPLOYED = re.compile(
     r"(skaffold|backstage\.io|eksctl\.io|k3d\.io|(kind|kustomize)\.(x-)?k8s\.io|kustomize\.config\.k8s\.io"
     r"|(kubeadm|kubelet|kubeproxy|apiserver|audit|kubescheduler)(\.config)?\.k8s\.io|devfile\.io)/"
@@ -34,10 +37,11 @@ _NOT_DEPLOYED = re.compile(
 
 
 class Kind(NamedTuple):
-    """What a document says it is."""
+    """What a document says it is; ``defines`` is the group and kind of a CustomResourceDefinition, where they show."""
 
     api_version: str
     name: str
+    defines: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +74,6 @@ class _Tree:
 def survey(root: Path) -> Survey:
     """Looks at the repository in ``root``."""
     tree = _read(root)
-    definitions = [file for file, kinds in tree.kinds.items() if any(kind.name == _DEFINITION for kind in kinds)]
     built = [folder for folder in not_built_by_others(tree.kustomizations) if not _is_component(folder)]
     plain = {file: kinds for file, kinds in tree.kinds.items() if not _is_below(file, tree.kustomizations)}
     argocd = _argocd(root, tree, built, plain)
@@ -84,7 +87,7 @@ def survey(root: Path) -> Survey:
         environments=named(folder.relative_to(root) for folder in environments),
         loose=named(folder.relative_to(root) for folder in loose),
         argocd=argocd.relative_to(root) if argocd else None,
-        definitions=tuple(sorted(file.relative_to(root) for file in definitions)),
+        definitions=tuple(sorted(file.relative_to(root) for file in _definitions(tree))),
         charts=tuple(folder.relative_to(root) for folder in tree.charts),
     )
 
@@ -93,7 +96,7 @@ def _read(root: Path) -> _Tree:
     tree = _Tree()
     for name, folders, names in os.walk(root):
         folder = Path(name)
-        folders[:] = sorted(name for name in folders if name not in NOT_SEARCHED and not name.startswith("."))
+        folders[:] = sorted(name for name in folders if name not in _PASSED_OVER and not name.startswith("."))
         if CHART_FILE in names:
             tree.charts.append(folder)
             folders[:] = [name for name in folders if name == "crds"]  # Helm does not template those
@@ -121,13 +124,18 @@ def _kinds_in(file: Path) -> tuple[Kind, ...]:
 def _kind_of(document: str) -> Kind | None:
     version, name = _API_VERSION.search(document), _KIND.search(document)
     if version and name:
-        return Kind(version[1], name[1])
+        return Kind(version[1], name[1], _defines(document) if name[1] == _DEFINITION else "")
     flow = _FLOW.search(document)
     return Kind(flow[1], flow[2]) if flow else None
 
 
+def _defines(document: str) -> str:
+    group, kind = _GROUP.search(document), _DEFINED.search(document)
+    return f"{group[1]}/{kind[1]}" if group and kind else ""
+
+
 def _is_configuration(kind: Kind) -> bool:
-    return kind == Kind("v1", "Config") or _NOT_DEPLOYED.match(kind.api_version) is not None
+    return kind[:2] == ("v1", "Config") or _NOT_DEPLOYED.match(kind.api_version) is not None
 
 
 def _is_component(folder: Path) -> bool:
@@ -137,6 +145,22 @@ def _is_component(folder: Path) -> bool:
             text = file.read_bytes()[:_MAX_BYTES].decode("utf-8", "replace")
             return re.search(r"^kind:\s*[\"']?Component\b", text, re.MULTILINE) is not None
     return False
+
+
+def _definitions(tree: _Tree) -> Iterator[Path]:
+    """The files that define custom kinds, each kind once: a bundle to install often holds them a second time."""
+    defined: dict[Path, set[str]] = {}
+    bundles: set[Path] = set()
+    for file, kinds in tree.kinds.items():
+        found = [kind for kind in kinds if kind.name == _DEFINITION]
+        if found:
+            defined[file] = {kind.defines or str(file) for kind in found}
+            bundles.update({file} if len(found) < len(kinds) else ())
+    known: set[str] = set()
+    for file in sorted(defined, key=lambda file: (file in bundles, file)):
+        if not defined[file] <= known:
+            known |= defined[file]
+            yield file
 
 
 def _argocd(root: Path, tree: _Tree, built: Iterable[Path], plain: dict[Path, tuple[Kind, ...]]) -> Path | None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import msgspec
@@ -99,6 +99,7 @@ class Baseline:
         self._used: Counter[tuple[Key, str]] = Counter()
         self._taken: defaultdict[Key, Counter[tuple[Key, str]]] = defaultdict(Counter)
         self._others: Counter[tuple[Key, str]] = Counter()
+        self._found: dict[tuple[Key, int], LocatedFinding] = {}
 
     def takes(self, finding: LocatedFinding) -> bool:
         """Whether the baseline lists this finding of one overlay; each call stands for one finding."""
@@ -109,9 +110,20 @@ class Baseline:
             if is_listed and self._used[entry.key, overlay] < entry.count:
                 self._used[entry.key, overlay] += 1
                 self._taken[entry.key][key, overlay] += 1
+                self._remember(finding, (key, self._used[entry.key, overlay]))
                 return True
         self._others[key, overlay] += 1
         return False
+
+    def _remember(self, finding: LocatedFinding, name: tuple[Key, int]) -> None:
+        known = self._found.get(name, finding)
+        overlays = tuple(dict.fromkeys((*known.overlays, *finding.overlays)))
+        self._found[name] = replace(known, overlays=overlays)
+
+    @property
+    def found(self) -> tuple[LocatedFinding, ...]:
+        """The findings that it took, each with the overlays that have it: as many as its entries list."""
+        return tuple(self._found.values())
 
     def _candidates(self, key: Key) -> Iterator[Entry]:
         if key in self._listed:

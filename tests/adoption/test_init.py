@@ -59,7 +59,7 @@ def test_overlays_of_the_same_name_are_told_apart_by_their_application(root: Pat
     ]
 
 
-def test_argocd_and_definitions_are_found_and_what_has_no_schema_is_left_out(root: Path) -> None:
+def test_argocd_and_definitions_are_found_once_and_only_those_with_a_schema(root: Path) -> None:
     trees.applications(root)
 
     document = settings(root)

@@ -60,7 +60,9 @@ metadata:
   name: widgets.example.org
 spec:
   group: example.org
-  names: {kind: Widget, plural: widgets}
+  names:
+    kind: Widget
+    plural: widgets
   scope: Namespaced
   versions:
   - name: v1
@@ -100,7 +102,8 @@ def applications(root: Path) -> Path:
         "argocd/web.yaml": APPLICATION,
         "crds/widget.yaml": DEFINITION,
         "crds/old.yaml": OLD_DEFINITION,
-        "definitions/widget.yaml": DEFINITION,
+        "definitions/gadget.yaml": DEFINITION.replace("Widget", "Gadget").replace("widgets", "gadgets"),
+        "bundle.yaml": f"{DEFINITION}---\n{deployment('operator')}",
     }
     for name in ("shop", "blog"):
         files[f"apps/{name}/base/deployment.yaml"] = deployment(name, image=f"registry.example.org:5000/{name}/app:1")
