@@ -36,7 +36,7 @@ class Peak:
 def peak_of(workload: Workload, index: Index, nodes: int | None) -> Peak:
     """A workload's peak; ``nodes`` is how many pods a DaemonSet makes, where that is known."""
     if _HOOK in workload.resource.annotations:
-        hooks = {hook.strip() for hook in workload.resource.annotations[_HOOK].split(",")}
+        hooks = {hook.strip() for hook in str(workload.resource.annotations[_HOOK]).split(",")}
         if hooks <= _NEVER_BESIDE_THE_REST:
             return Peak(workload, 0)
     if workload.kind in ("Job", "CronJob"):

@@ -99,7 +99,7 @@ def _held(workload: Workload, container: Container, number: int, directory: str)
     """The volume behind a mount; a StatefulSet's claim goes before a volume of the same name (API reference)."""
     name = (container.spec.volume_mounts or ())[number].name
     for template in workload.spec.volume_claim_templates or ():
-        if (template.metadata or {}).get("name") == name:
+        if template.name == name:
             return Storage(directory, name, "volumeClaimTemplate", container.field("volumeMounts", number, "name"))
     for index, (volume, kind) in enumerate(zip(workload.pod.volumes or (), workload.volume_types, strict=False)):
         if volume.name == name:

@@ -185,7 +185,7 @@ class Index:
     def claims_of_stateful_sets(self) -> frozenset[tuple[str, str]]:
         """The claims that StatefulSets make for their pods, by namespace and name, without the pod's ordinal."""
         return frozenset(
-            (item.namespace, f"{(template.metadata or {}).get('name')}-{item.name}")
+            (item.namespace, f"{template.name}-{item.name}")
             for item in self.workloads
             if item.kind == "StatefulSet"
             for template in item.spec.volume_claim_templates or ()

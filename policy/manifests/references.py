@@ -70,8 +70,8 @@ def of_binding(item: RoleBinding, index: Index) -> Iterator[Reference]:
 
 def missing_volumes(workload: Workload) -> Iterator[tuple[Container, str, Field]]:
     """Mounts of volumes that the pod does not have."""
-    has: set[str | None] = {volume.name for volume in workload.pod.volumes or ()}
-    has.update((template.metadata or {}).get("name") for template in workload.spec.volume_claim_templates or ())
+    has = {volume.name for volume in workload.pod.volumes or ()}
+    has.update(template.name for template in workload.spec.volume_claim_templates or ())
     for container in workload.containers:
         for number, mount in enumerate(container.spec.volume_mounts or ()):
             if mount.name not in has:

@@ -300,6 +300,11 @@ class ClaimTemplate(Struct, frozen=True):
     metadata: Raw | None = None
     spec: ClaimSpec | None = None
 
+    @property
+    def name(self) -> str:
+        name = (self.metadata or {}).get("name")
+        return name if isinstance(name, str) else ""
+
 
 class WorkloadSpec(Struct, frozen=True):
     """The specs of all kinds that make pods, taken together, without the pod itself; absent fields are None."""

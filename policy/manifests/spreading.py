@@ -55,9 +55,9 @@ def spreads(workload: Workload, namespace_labels: Mapping[str, str]) -> Iterator
 
 
 def _term(workload: Workload, term: Mapping[str, Any], at: Field, namespace: Mapping[str, str]) -> Iterator[Spread]:
-    if term.get("topologyKey") not in _APART:
+    if str(term.get("topologyKey")) not in _APART:
         return
-    names = term.get("namespaces") or ()
+    names = _list(term.get("namespaces"))
     by_labels = _selector(term.get("namespaceSelector"))
     if (names or by_labels is not None) and workload.namespace not in names:
         labels = {_NAMESPACE_NAME: workload.namespace, **namespace}
@@ -75,7 +75,7 @@ def _not_own(workload: Workload, term: Mapping[str, Any]) -> str | None:
         return "has no labelSelector, and so selects no pod"
     if not selector.matches(workload.pod_labels):
         return f"selects {selector}, which is not these pods"
-    same = [key for key in term.get("mismatchLabelKeys") or () if key in workload.pod_labels]
+    same = [key for key in map(str, _list(term.get("mismatchLabelKeys"))) if key in workload.pod_labels]
     return f"leaves out pods with the same {same[0]} (mismatchLabelKeys), which these pods are" if same else None
 
 
@@ -86,8 +86,12 @@ def _selector(raw: object) -> LabelSelector | None:
         return None
 
 
+def _list(raw: object) -> list[Any]:
+    return raw if isinstance(raw, list) else []
+
+
 def _items(raw: object) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    for number, item in enumerate(raw if isinstance(raw, list) else ()):
+    for number, item in enumerate(_list(raw)):
         yield number, _mapping(item)
 
 

@@ -126,6 +126,8 @@ class Workload:
         volumes = self.pod_raw.get("volumes")
         return tuple(
             next((key for key, value in volume.items() if key != "name" and value is not None), "emptyDir")
+            if isinstance(volume, dict)
+            else ""
             for volume in (volumes if isinstance(volumes, list) else ())
         )
 

@@ -97,11 +97,10 @@ def _claims(workload: Workload) -> Iterator[Finding]:
         used.update(mount.name for mount in container.spec.volume_mounts or ())
         used.update(device.name for device in container.spec.volume_devices or ())
     for number, template in enumerate(workload.spec.volume_claim_templates or ()):
-        name = (template.metadata or {}).get("name")
-        if name not in used:
+        if template.name not in used:
             yield Finding(
                 at=workload.field("spec", "volumeClaimTemplates", number, "metadata", "name"),
-                message=f"no container mounts claim {name}: what is written is written elsewhere",
+                message=f"no container mounts claim {template.name}: what is written is written elsewhere",
                 fix="mount it where the data are",
             )
     policy = workload.spec.persistent_volume_claim_retention_policy or {}
