@@ -42,7 +42,7 @@ _HOOKS = ("argocd.argoproj.io/hook", "helm.sh/hook")
 
 
 class JobBoundedOptions(Options, frozen=True):
-    """``most_retries``: the largest backoffLimit that still counts as a bound."""
+    """``most-retries``: the largest backoffLimit that still counts as a bound."""
 
     most_retries: int = 10
 

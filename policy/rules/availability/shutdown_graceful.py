@@ -48,7 +48,7 @@ from policy.rules.rule import Context, Options, Rule
 
 
 class ShutdownGracefulOptions(Options, frozen=True):
-    """``endpoint_removal_seconds``: how long clients may still send. ``annotation``: where signal handling is told."""
+    """``endpoint-removal-seconds``: how long clients may still send. ``annotation``: where signal handling is told."""
 
     endpoint_removal_seconds: int = 5
     annotation: str = "graceful-shutdown"

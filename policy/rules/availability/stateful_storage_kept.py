@@ -65,7 +65,7 @@ _FIX = "mount a claim from volumeClaimTemplates of a StatefulSet at the data dir
 
 
 class StatefulStorageKeptOptions(Options, frozen=True):
-    """``data_directories``: image name to the directory it keeps data in, besides those that are known."""
+    """``data-directories``: image name to the directory it keeps data in, besides those that are known."""
 
     data_directories: dict[str, str] = field(default_factory=dict)
 

@@ -44,7 +44,7 @@ from policy.rules.rule import Context, Options, Rule
 
 
 class LabelsRecommendedOptions(Options, frozen=True):
-    """``labels``: of object and pods. ``object_labels`` and ``annotations``: of the object alone."""
+    """``labels``: of object and pods. ``object-labels`` and ``annotations``: of the object alone."""
 
     labels: tuple[str, ...] = (
         "app.kubernetes.io/name",

@@ -41,7 +41,7 @@ _FIX = "set namespace in the kustomization, or in the object's metadata"
 
 
 class NamespaceSetOptions(Options, frozen=True):
-    """``cluster_scoped``: custom kinds that have no namespace, as ``Kind.group``."""
+    """``cluster-scoped``: custom kinds that have no namespace, as ``Kind.group``."""
 
     cluster_scoped: tuple[str, ...] = ()
 

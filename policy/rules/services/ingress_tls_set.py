@@ -44,7 +44,7 @@ from policy.rules.rule import Context, Options, Rule
 
 
 class IngressTlsSetOptions(Options, frozen=True):
-    """``certificate_annotations``: annotations that name a certificate for all hosts of an Ingress."""
+    """``certificate-annotations``: annotations that name a certificate for all hosts of an Ingress."""
 
     certificate_annotations: tuple[str, ...] = (
         "alb.ingress.kubernetes.io/certificate-arn",
