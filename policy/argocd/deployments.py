@@ -114,7 +114,7 @@ def read_deployments(
         (overlay, resource)
         for overlay, index in indexes.items()
         for resource in index.resources
-        if resource.group == GROUP
+        if resource.ref.api_version.startswith(f"{GROUP}/")
     ]
     if objects:
         reading.own = _own_repository(objects, entries_of, remotes)

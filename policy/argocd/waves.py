@@ -35,9 +35,17 @@ _HOST = r"""(?:^|//|@|[\s"'=,]){name}(?::\d|\.[\w$]|["',;/]|$)"""
 """A name where a host stands: alone, after a scheme, before a port or the rest of a domain."""
 _WORD = re.compile(r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?")
 
-_CONFIG_MAPS = (("configMap", "name"), ("configMapRef", "name"), ("configMapKeyRef", "name"))
-_SECRETS = (("secret", "secretName"), ("secret", "name"), ("secretRef", "name"), ("secretKeyRef", "name"))
-_CLAIMS = (("persistentVolumeClaim", "claimName"),)
+_REFERENCES: Mapping[str, tuple[tuple[str, str], ...]] = {
+    "configMap": (("ConfigMap", "name"),),
+    "configMapRef": (("ConfigMap", "name"),),
+    "configMapKeyRef": (("ConfigMap", "name"),),
+    "secret": (("Secret", "secretName"), ("Secret", "name")),
+    "secretRef": (("Secret", "name"),),
+    "secretKeyRef": (("Secret", "name"),),
+    "persistentVolumeClaim": (("PersistentVolumeClaim", "claimName"),),
+    "service": (("Service", "name"),),
+}
+"""Fields that refer to another object of the namespace: of which kind, and where its name stands in them."""
 
 Step = tuple[int, int]
 """When an object is applied: the phase, as a place in ``PHASES``, and the wave."""
@@ -64,8 +72,16 @@ class Need:
         return f"{self.user.ref} needs {self.needed.ref} ({self.why}): {steps}"
 
 
+def is_ordered(resource: Resource) -> bool:
+    """Whether the object says when it is applied; else it is in wave 0 of the sync."""
+    annotations = resource.annotations
+    return WAVE in annotations or HOOK in annotations
+
+
 def step_of(resource: Resource) -> Step | None:
     """When an object is applied, None if not by a sync. Raises WaveError if its annotations make no sense."""
+    if not is_ordered(resource):
+        return PHASES.index("Sync"), 0
     hooks = [hook.strip() for hook in str(resource.annotations.get(HOOK) or "Sync").split(",")]
     for hook in hooks:
         if hook not in PHASES and hook not in _OUTSIDE:
@@ -132,13 +148,13 @@ class _Needs:
                 yield Need(budget.resource, protected.resource, "the pods it protects")
 
     def of_pod(self, workload: Workload) -> Iterator[Need]:
-        user, pod = workload.resource, workload.pod_raw
+        user, named = workload.resource, _references(workload.pod_raw)
         yield from self.one(user, "Service", workload.spec.service_name or "", "its pods' names")
-        for name in sorted(_values_of(pod, *_CONFIG_MAPS)):
+        for name in sorted(named.get("ConfigMap", ())):
             yield from self.one(user, "ConfigMap", name, "it reads it")
-        for name in sorted(_values_of(pod, *_CLAIMS)):
+        for name in sorted(named.get("PersistentVolumeClaim", ())):
             yield from self.one(user, "PersistentVolumeClaim", name, "its volume")
-        for name in sorted(_values_of(pod, *_SECRETS)):
+        for name in sorted(named.get("Secret", ())):
             for producer in self.jobs_told.get((workload.namespace, name), ()):
                 yield Need(user, producer, f"it makes the Secret {name}")
 
@@ -172,19 +188,19 @@ class _Needs:
     def called(self, workload: Workload) -> Iterator[Service]:
         """The Services whose name stands as a host in the pods' arguments, environment or configuration."""
         texts = [value for container in workload.containers for value in _texts(container.spec)]
-        for name in _values_of(workload.pod_raw, *_CONFIG_MAPS):
+        for name in _references(workload.pod_raw).get("ConfigMap", ()):
             configuration = self.index.find(ConfigMap, workload.namespace, name)
             if configuration is not None:
                 texts += (configuration.spec.data or {}).values()
-        words = {word for text in texts for word in _WORD.findall(text)}
-        for service in self.index.in_namespace(Service, workload.namespace):
-            if service.name not in words or not any(_host(service.name).search(text) for text in texts):
+        for name in sorted({word for text in texts for word in _WORD.findall(text)}):
+            service = self.index.find(Service, workload.namespace, name)
+            if service is None or not any(_host(name).search(text) for text in texts):
                 continue
             if not any(workload is each for each in self.behind(service)):
                 yield service
 
     def backends(self, ingress: Ingress) -> Iterator[Service]:
-        for name in sorted(_values_of(ingress.resource.raw.get("spec"), ("backend", "service", "name"))):
+        for name in sorted(_references(ingress.resource.raw.get("spec")).get("Service", ())):
             service = self.index.find(Service, ingress.namespace, name)
             if service is not None:
                 yield service
@@ -229,23 +245,23 @@ def _texts(container: Any) -> Iterator[str]:
     yield from (variable.value for variable in container.env or () if variable.value)
 
 
-def _values_of(node: object, *paths: tuple[str, ...]) -> set[str]:
-    """Every text that stands at the end of one of the paths of keys, at any depth."""
-    found: set[str] = set()
-    _collect(node, paths, found)
+def _references(node: object) -> Mapping[str, set[str]]:
+    """The names that a part of an object refers to, by what they are names of."""
+    found: dict[str, set[str]] = {}
+    _collect(node, found)
     return found
 
 
-def _collect(node: object, paths: tuple[tuple[str, ...], ...], found: set[str]) -> None:
-    if isinstance(node, Mapping):
-        for path in paths:
-            value: object = node
-            for key in path:
-                value = value.get(key) if isinstance(value, Mapping) else None
-            if isinstance(value, str):
-                found.add(value)
-        for child in node.values():
-            _collect(child, paths, found)
-    elif isinstance(node, list | tuple):
-        for child in node:
-            _collect(child, paths, found)
+def _collect(node: object, found: dict[str, set[str]]) -> None:
+    if isinstance(node, dict):
+        for key, value in node.items():
+            if isinstance(value, dict):
+                for kind, name in _REFERENCES.get(key, ()):
+                    if isinstance(value.get(name), str):
+                        found.setdefault(kind, set()).add(value[name])
+                _collect(value, found)
+            elif isinstance(value, list):
+                _collect(value, found)
+    elif isinstance(node, list):
+        for item in node:
+            _collect(item, found)

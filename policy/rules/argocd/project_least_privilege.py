@@ -75,6 +75,8 @@ class ProjectLeastPrivilegeOptions(Options, frozen=True):
 
 
 def check(repository: Repository, context: Context) -> Iterator[Finding | Skipped]:
+    if not repository.deployments.applications and not repository.deployments.projects:
+        return
     scopes = Scopes(repository.indexes.values())
     by_project: dict[int, list[Application]] = {}
     for application in repository.deployments.applications:

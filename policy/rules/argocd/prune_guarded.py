@@ -44,13 +44,13 @@ _ANNOTATION = "argocd.argoproj.io/sync-options"
 _PREFIX = "argocd.argoproj.io/"
 _GUARDS = ("confirm", "false")
 _QUESTIONS = ("Prune", "Delete")
-_CLAIM = "PersistentVolumeClaim"
+_CLAIM, _CLAIMING = "PersistentVolumeClaim", "StatefulSet"
 
 
 class PruneGuardedOptions(Options, frozen=True):
     """``kinds``: the kinds that hold data."""
 
-    kinds: tuple[str, ...] = ("Namespace", "StatefulSet", _CLAIM)
+    kinds: tuple[str, ...] = ("Namespace", _CLAIMING, _CLAIM)
 
 
 def check(repository: Repository, context: Context) -> Iterator[Finding]:
@@ -58,12 +58,13 @@ def check(repository: Repository, context: Context) -> Iterator[Finding]:
     deployed = repository.deployments.deployed()
     for overlay, index in repository.indexes.items():
         applications = deployed.get(overlay, [])
-        if not applications and not any(_is_argo_cds(resource) for resource in index.resources):
+        asked = [item for item in index.resources if item.ref.kind in kinds or item.ref.kind == _CLAIMING]
+        if not asked or not (applications or any(_is_argo_cds(resource) for resource in index.resources)):
             continue
-        for resource in index.resources:
+        for resource in asked:
             if resource.ref.kind in kinds:
                 yield from _object(overlay, resource, applications)
-            if resource.ref.kind == "StatefulSet" and _CLAIM in kinds:
+            if resource.ref.kind == _CLAIMING and _CLAIM in kinds:
                 yield from _claims(overlay, resource, applications)
 
 

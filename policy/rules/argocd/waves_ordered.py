@@ -33,9 +33,9 @@ Secret, quotas and policies of the pods, Services that are called and the pods b
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from policy.argocd.waves import PHASES, WAVE, Need, Step, WaveError, step_of, too_late, when
+from policy.argocd.waves import PHASES, WAVE, Need, Step, WaveError, is_ordered, step_of, too_late, when
 from policy.findings import Field, Finding, Severity
 from policy.manifests.index import Index
 from policy.manifests.resources import Ingress, Resource
@@ -46,9 +46,10 @@ _MOST = 3
 
 
 def check(index: Index, context: Context) -> Iterator[Finding]:
-    wrong = list(_senseless(index))
+    ordered = [resource for resource in index.resources if is_ordered(resource)]
+    wrong = list(_senseless(ordered))
     yield from wrong
-    if wrong or len({step_of(resource) for resource in index.resources}) < 2:
+    if not ordered or wrong or len({step_of(resource) for resource in index.resources}) < 2:
         return  # what is applied in one wave has no order to be wrong
     late: dict[Field, list[Need]] = {}
     for need in too_late(index):
@@ -58,8 +59,8 @@ def check(index: Index, context: Context) -> Iterator[Finding]:
     yield from _ingresses(index)
 
 
-def _senseless(index: Index) -> Iterator[Finding]:
-    for resource in index.resources:
+def _senseless(ordered: Iterable[Resource]) -> Iterator[Finding]:
+    for resource in ordered:
         try:
             step_of(resource)
         except WaveError as error:
