@@ -135,7 +135,8 @@ def _host_aliases(workload: Workload) -> frozenset[str]:
     return frozenset(
         str(name).partition(".")[0]
         for alias in (aliases if isinstance(aliases, list) else ())
-        for name in alias.get("hostnames") or ()
+        if isinstance(alias, Mapping) and isinstance(alias.get("hostnames"), list)
+        for name in alias["hostnames"]
     )
 
 
