@@ -102,8 +102,10 @@ def _readable(errors: Sequence[PolicyError]) -> _Case:
 
 
 def _case(rule: Rule, said: _Said, run: Run, overlay: OverlayResult | None) -> _Case:
-    failing = [finding for finding in said.findings if run.strict or finding.severity is Severity.ERROR]
-    shown = [*map(_finding, (finding for finding in said.findings if finding not in failing))]
+    failing, passing = [], []
+    for finding in said.findings:
+        (failing if run.strict or finding.severity is Severity.ERROR else passing).append(finding)
+    shown = [*map(_finding, passing)]
     shown += map(_accepted, said.accepted)
     shown += (f"in the baseline: {finding.place}: {finding.message}" for finding in said.baselined)
     skips = "\n".join(map(_skip, said.skips))

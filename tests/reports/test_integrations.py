@@ -14,6 +14,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from policy.reports import FORMATS
+from policy.reports.markdown import MARKER
+
 REPOSITORY = Path(__file__).parents[2]
 HOOKS = yaml.safe_load((REPOSITORY / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))
 ACTION = yaml.safe_load((REPOSITORY / "action.yml").read_text(encoding="utf-8"))
@@ -235,3 +238,17 @@ def test_the_key_of_the_cache_tells_pins_apart(tmp_path: Path) -> None:
     assert runner.run("pins").returncode == 0
 
     assert re.fullmatch(r"[0-9a-f]{64}", runner.outputs()["hash"])
+
+
+def test_the_examples_of_the_documentation_use_what_there_is() -> None:
+    text = (REPOSITORY / "docs/reports.md").read_text(encoding="utf-8")
+    workflow, hooks = (yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL))
+
+    (step,) = (step for step in workflow["jobs"]["manifests"]["steps"] if step.get("uses") == "OWNER/REPOSITORY@REF")
+    assert set(step["with"]) <= set(ACTION["inputs"])
+    (hook,) = hooks["repos"][0]["hooks"]
+    assert hook["id"] == HOOKS[0]["id"]
+    assert re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE) == list(FORMATS)
+    assert MARKER in text
+    for link in re.findall(r"\]\(([^)]+)\)", text):
+        assert (REPOSITORY / "docs" / link).is_file()

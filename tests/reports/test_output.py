@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -14,8 +15,10 @@ import pytest
 
 from policy.cli import main
 from policy.errors import PolicyError
-from policy.reports import FORMATS
+from policy.findings import Place
+from policy.reports import FORMATS, render
 from policy.reports.files import write_report
+from tests.reports.builders import finding, run_of
 
 REPOSITORY = Path(__file__).parents[2]
 POD = "apiVersion: v1\nkind: Pod\nmetadata: {name: web}\nspec: {containers: [{name: app, image: 'app:1'}]}\n"
@@ -174,6 +177,16 @@ def test_a_locale_without_unicode_and_a_file_name_that_is_not_utf8(folder: Path,
     assert done.stderr == b""
     assert done.returncode == 1
     assert "買い" in done.stdout.decode("utf-8")
+
+
+@pytest.mark.parametrize("format_name", FORMATS)
+def test_a_report_of_many_findings_takes_little_time(format_name: str) -> None:
+    found = [finding(message=f"{number} is wrong", place=Place("a.yaml", number + 1)) for number in range(20_000)]
+    started = time.process_time()
+
+    render(format_name, run_of(found))
+
+    assert time.process_time() - started < 3, "half a second is usual; what compares each with each takes minutes"
 
 
 @pytest.mark.usefixtures("folder")
