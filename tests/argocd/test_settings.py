@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 import yaml
 
+from policy.argocd.settings import CUSTOMIZATIONS, KNOWN, problems
+from policy.manifests.decode import resources_of
 from tests.argocd.conftest import Argocd, Manifest, Render, pinned_tool
 
 SECRET = {
@@ -55,18 +57,17 @@ def test_every_group_of_settings_is_valid(argocd: Argocd, tmp_path: Path, config
     assert _groups(argocd, tmp_path, config) == dict.fromkeys(groups, True)
 
 
-@pytest.mark.parametrize(
-    ("broken", "groups"),
-    [
-        ({"accounts.robot": "apiKey", "accounts.robot.enabled": "perhaps"}, ["accounts"]),
-        ({"oidc.config": "issuer: ["}, ["general"]),
-        ({"kustomize.path.v5": "/one", "kustomize.version.v5": "/another"}, ["kustomize"]),
-        ({"resource.customizations.ignoreResourceUpdates.all": "jsonPointers: ["}, ["resource-overrides"]),
-        # It does not look into scripts: test_health runs them.
-        ({"resource.customizations.health.networking.k8s.io_Ingress": "no Lua"}, []),
-    ],
-    ids=lambda value: next(iter(value), "no group"),
-)
+BROKEN = [
+    ({"accounts.robot": "apiKey", "accounts.robot.enabled": "perhaps"}, ["accounts"]),
+    ({"oidc.config": "issuer: ["}, ["general"]),
+    ({"kustomize.path.v5": "/one", "kustomize.version.v5": "/another"}, ["kustomize"]),
+    ({"resource.customizations.ignoreResourceUpdates.all": "jsonPointers: ["}, ["resource-overrides"]),
+    # It does not look into scripts: test_health runs them.
+    ({"resource.customizations.health.networking.k8s.io_Ingress": "no Lua"}, []),
+]
+
+
+@pytest.mark.parametrize(("broken", "groups"), BROKEN, ids=lambda value: next(iter(value), "no group"))
 def test_a_broken_setting_is_seen(
     broken: dict[str, str], groups: list[str], argocd: Argocd, tmp_path: Path, config: Manifest
 ) -> None:
@@ -80,6 +81,29 @@ def test_every_key_is_one_that_argo_cd_reads(config: Manifest) -> None:
     with pinned_tool("argocd").open("rb") as binary, mmap.mmap(binary.fileno(), 0, access=mmap.ACCESS_READ) as content:
         assert {key for key in keys if content.find(key.encode()) < 0} == set()
         assert content.find(b"helm.enabld") < 0
+
+
+NOT_IN_THE_BINARY = {
+    "dex.storage": "newer than the pinned version",
+    "repository.credentials": "no longer read since 3.0",
+    "timeout.hard.reconciliation": "the installation passes it on by an environment variable",
+    "timeout.reconciliation": "likewise",
+    "timeout.reconciliation.jitter": "likewise",
+}
+
+
+def test_the_keys_that_the_policy_package_knows_are_argo_cds() -> None:
+    with pinned_tool("argocd").open("rb") as binary, mmap.mmap(binary.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        missing = {key for key in KNOWN | set(CUSTOMIZATIONS) if content.find(key.encode()) < 0}
+    assert missing == NOT_IN_THE_BINARY.keys()
+
+
+def test_what_argo_cd_calls_broken_the_policy_package_does_too(config: Manifest) -> None:
+    for broken, groups in BROKEN:
+        (resource,) = resources_of({**config, "data": {**config["data"], **broken}}, 0)
+        assert bool(list(problems(resource, None))) == bool(groups), broken
+    (resource,) = resources_of(config, 0)
+    assert list(problems(resource, None)) == []
 
 
 def _words(key: str) -> tuple[str, ...]:

@@ -1,0 +1,135 @@
+"""Which repository is this one, and what Applications deploy of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+
+from policy.argocd.deployments import Deployments, read_deployments
+from policy.argocd.repositories import normalized_path, normalized_url
+from tests.argocd.conftest import index_of
+
+FOLDERS: dict[str, tuple[str, ...]] = {
+    "": ("overlays/", "argocd/"),
+    "overlays": ("dev/", "prod/", "README.md"),
+    "overlays/dev": ("kustomization.yaml",),
+    "overlays/prod": ("kustomization.yaml",),
+    "argocd": ("kustomization.yaml",),
+}
+SHOP, OTHER = "https://github.com/example/shop.git", "https://github.com/example/other.git"
+
+
+def application(name: str, url: str, path: str, **spec: Any) -> dict[str, Any]:
+    return {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "Application",
+        "metadata": {"name": name},
+        "spec": {"source": {"repoURL": url, "path": path}, **spec},
+    }
+
+
+def project(name: str) -> dict[str, Any]:
+    return {"apiVersion": "argoproj.io/v1alpha1", "kind": "AppProject", "metadata": {"name": name}}
+
+
+def read(*objects: dict[str, Any], remotes: Iterable[str] = ()) -> Deployments:
+    indexes = {"argocd": index_of(objects), "dev": index_of(()), "prod": index_of(())}
+    folders = {"argocd": "argocd", "dev": "overlays/dev", "prod": "overlays/prod"}
+    return read_deployments(indexes, folders, FOLDERS.get, lambda: remotes)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://github.com/example/shop.git",
+        "https://github.com/example/shop/",
+        "https://someone@GitHub.com/example/shop",
+        "git@github.com:example/shop.git",
+        "ssh://git@github.com:22/example/shop.git",
+    ],
+)
+def test_the_urls_of_one_repository(url: str) -> None:
+    assert normalized_url(url) == "github.com/example/shop"
+
+
+@pytest.mark.parametrize(
+    ("path", "normal"), [("./a/b/", "a/b"), (".", ""), ("", ""), ("a/../b", "b"), ("../a", "../a")]
+)
+def test_paths(path: str, normal: str) -> None:
+    assert normalized_path(path) == normal
+
+
+def test_this_repository_is_the_one_whose_paths_are_here() -> None:
+    found = read(
+        application("a", OTHER, "deploy"), application("b", OTHER, "charts"), application("c", SHOP, "overlays/dev")
+    )
+    assert found.own == "github.com/example/shop"
+    assert {name: [each.name for each in mine] for name, mine in found.deployed().items()} == {"dev": ["c"]}
+
+
+def test_where_no_path_is_here_a_remote_of_git_says_which_it_is() -> None:
+    stray = application("a", SHOP, "overlay/dev")
+    assert read(stray).own is None
+    assert read(stray, remotes=["git@example.org:any.git"]).own is None
+    assert read(stray, remotes=["git@github.com:example/shop"]).own == "github.com/example/shop"
+
+
+def test_git_is_not_asked_where_the_paths_say_it_or_nothing_is_deployed() -> None:
+    def asked() -> Iterable[str]:
+        raise AssertionError
+
+    indexes = {"argocd": index_of([application("a", SHOP, "argocd")]), "plain": index_of([project("shop")])}
+    assert read_deployments(indexes, {}, FOLDERS.get, asked).own == "github.com/example/shop"
+    assert read_deployments({"empty": index_of(())}, {}, FOLDERS.get, asked).applications == ()
+
+
+def test_an_application_of_several_sources_deploys_all_of_them_or_more_than_is_known() -> None:
+    several = application("a", SHOP, "ignored")
+    several["spec"]["sources"] = [
+        {"repoURL": SHOP, "path": "overlays/dev"},
+        {"repoURL": SHOP, "path": "argocd"},
+        {"repoURL": SHOP, "ref": "values"},
+    ]
+    chart = application("b", SHOP, "overlays/prod")
+    chart["spec"]["sources"] = [{"repoURL": SHOP, "path": "overlays/prod"}, {"repoURL": OTHER, "chart": "redis"}]
+    found = read(several, chart)
+    first, second = found.applications
+    assert found.overlays_of(first) == ["dev", "argocd"]
+    assert found.overlays_of(second) is None
+    assert sorted(found.deployed()) == ["argocd", "dev", "prod"]
+
+
+def test_the_project_of_an_application_is_that_of_its_own_overlay_first() -> None:
+    deploying = application("a", SHOP, "argocd", project="shop")
+    for beside, overlay in (([project("shop")], "two"), ([], "one")):
+        indexes = {"one": index_of([project("shop")]), "two": index_of([*beside, deploying])}
+        found = read_deployments(indexes, {}, FOLDERS.get, lambda: ())
+        named = found.project_of(found.applications[0])
+        assert named is not None
+        assert named.overlay == overlay
+
+
+def test_what_a_generator_of_folders_makes_knows_where_it_is_stated() -> None:
+    directories = [{"path": "overlays/*"}, {"path": "overlays/dev", "exclude": True}]
+    generator = {"git": {"repoURL": SHOP, "directories": directories}}
+    found = read(
+        {
+            "apiVersion": "argoproj.io/v1alpha1",
+            "kind": "ApplicationSet",
+            "metadata": {"name": "set"},
+            "spec": {
+                "goTemplate": True,
+                "generators": [generator],
+                "template": {
+                    "metadata": {"name": "shop-{{ .path.basename }}"},
+                    "spec": {"project": "shop", "source": {"repoURL": SHOP, "path": "{{ .path.path }}"}},
+                },
+            },
+        }
+    )
+    (made,) = found.applications
+    assert (made.name, made.project, found.overlays_of(made)) == ("shop-prod", "shop", ["prod"])
+    assert made.element == ("spec", "generators", 0, "git", "directories", 0)
+    assert made.field("spec", "project").path == ("spec", "template", "spec", "project")
