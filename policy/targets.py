@@ -168,7 +168,8 @@ def walk(folder: Path) -> Found:
             kustomizations.append(parent)
         elif not is_inside:
             for file in (parent / name for name in sorted(names) if Path(name).suffix in MANIFEST_SUFFIXES):
-                (files if may_hold_objects(file) else others).append(file)
+                if file.is_file() or file.is_symlink():  # reading a pipe would wait for ever
+                    (files if may_hold_objects(file) else others).append(file)
     return Found(tuple(kustomizations), tuple(files), tuple(others), tuple(charts))
 
 

@@ -18,10 +18,14 @@ from policy.adoption.names import Named, environment_word, named
 from policy.targets import CHART_FILE, KUSTOMIZATION_FILES, MANIFEST_SUFFIXES, NOT_SEARCHED, not_built_by_others
 
 _MAX_BYTES = 8 * 1024 * 1024
+_MAX_HEAD = 64 * 1024
+"""Where an object on one line must have said what it is."""
 _DOCUMENT = re.compile(r"^---", re.MULTILINE)
-_API_VERSION = re.compile(r"""^\s*[{"']*apiVersion["']?\s*:\s*["']?([^\s"',}]+)""", re.MULTILINE)
-_KIND = re.compile(r"""^\s*[{"']*kind["']?\s*:\s*["']?(\w+)""", re.MULTILINE)
-_FLOW = re.compile(r"""\{.*?\bapiVersion["']?\s*:\s*["']?([^\s"',}]+).*?\bkind["']?\s*:\s*["']?(\w+)""", re.DOTALL)
+_API_VERSION = re.compile(r"""^[ \t]*[{"']*apiVersion["']?[ \t]*:[ \t]*["']?([^\s"',}]+)""", re.MULTILINE)
+_KIND = re.compile(r"""^[ \t]*[{"']*kind["']?[ \t]*:[ \t]*["']?(\w+)""", re.MULTILINE)
+_FLOW = re.compile(
+    r"""[-\s]*\{.*?\bapiVersion["']?\s*:\s*["']?([^\s"',}]+).*?\bkind["']?\s*:\s*["']?(\w+)""", re.DOTALL
+)
 
 _ARGOCD = frozenset({"AppProject", "Application", "ApplicationSet"})
 _WORKLOADS = frozenset({"CronJob", "DaemonSet", "Deployment", "Job", "Pod", "ReplicaSet", "Service", "StatefulSet"})
@@ -96,7 +100,7 @@ def _read(root: Path) -> _Tree:
     tree = _Tree()
     for name, folders, names in os.walk(root):
         folder = Path(name)
-        folders[:] = sorted(name for name in folders if name not in _PASSED_OVER and not name.startswith("."))
+        folders[:] = sorted(name for name in folders if name not in _PASSED_OVER and _can_be_named(name))
         if CHART_FILE in names:
             tree.charts.append(folder)
             folders[:] = [name for name in folders if name == "crds"]  # Helm does not template those
@@ -104,9 +108,14 @@ def _read(root: Path) -> _Tree:
         if any(name in names for name in KUSTOMIZATION_FILES):
             tree.kustomizations.append(folder)
         for file in (folder / name for name in sorted(names) if name not in KUSTOMIZATION_FILES):
-            if file.suffix in MANIFEST_SUFFIXES and (kinds := _kinds_in(file)):
+            if file.suffix in MANIFEST_SUFFIXES and file.is_file() and (kinds := _kinds_in(file)):
                 tree.kinds[file] = kinds
     return tree
+
+
+def _can_be_named(folder: str) -> bool:
+    """Not hidden, and text: policy.toml could not name another folder."""
+    return not folder.startswith(".") and folder.isprintable()
 
 
 def _kinds_in(file: Path) -> tuple[Kind, ...]:
@@ -125,7 +134,7 @@ def _kind_of(document: str) -> Kind | None:
     version, name = _API_VERSION.search(document), _KIND.search(document)
     if version and name:
         return Kind(version[1], name[1], _defines(document) if name[1] == _DEFINITION else "")
-    flow = _FLOW.search(document)
+    flow = _FLOW.match(document[:_MAX_HEAD])
     return Kind(flow[1], flow[2]) if flow else None
 
 

@@ -89,8 +89,8 @@ class Files:
                 f"{entry} {written!r} is remote: only files of this repository are read",
                 stated,
             )
-        path = os.path.realpath(os.path.join(kustomization.folder, written))
-        if not os.path.exists(path):
+        path = os.path.realpath(os.path.join(kustomization.folder, written.replace("\0", "")))
+        if "\0" in written or not os.path.exists(path):
             raise kustomization.error(f"{entry} {written!r} does not exist", stated)
         folder = str(kustomization.folder).rstrip(os.sep) + os.sep
         if self.restrict and os.path.isfile(path) and not path.startswith(folder):
