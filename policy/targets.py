@@ -56,9 +56,8 @@ def targets(arguments: Sequence[str], settings: Settings) -> list[Target]:
     """
     if not arguments:
         if not _named(settings):
-            raise PolicyError(
-                f"nothing to check: name a PATH, or list the environments in {settings.file or 'a policy.toml'}"
-            )
+            where = settings.file or "a policy.toml, which `policy init` writes"
+            raise PolicyError(f"nothing to check: name a PATH, or list the environments in {where}")
         return [_of_name(name, settings.root / path) for name, path in _named(settings).items()]
     found: list[Target] = []
     files: list[Path] = []
