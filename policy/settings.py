@@ -154,11 +154,24 @@ def load_settings(file: Path, rules: Iterable[Rule]) -> Settings:
         raise SettingsError(f"cannot be read: {error.strerror}", file=file) from error
     except UnicodeDecodeError as error:
         raise SettingsError("is not UTF-8", file=file) from error
+    except RecursionError as error:
+        raise SettingsError("nests deeper than can be read", file=file, line=_deepest(text)) from error
     except tomllib.TOMLDecodeError as error:
         line = re.search(r"at line (\d+)", str(error))
         message = re.sub(r" \(at .*\)$", "", str(error))
         raise SettingsError(f"not valid TOML: {message}", file=file, line=int(line[1]) if line else None) from error
     return _Reader(file, text, document, {rule.id: rule for rule in rules}).settings()
+
+
+def _deepest(text: str) -> int:
+    """The line (1-based) that nests deepest; brackets in strings count too, which matters to no sane file."""
+    depth, deepest, found = 0, 0, 1
+    for number, line in enumerate(text.splitlines(), 1):
+        for character in line:
+            depth += (character in "[{") - (character in "]}")
+            if depth > deepest:
+                deepest, found = depth, number
+    return found
 
 
 class _Reader:
@@ -230,9 +243,16 @@ class _Reader:
             if not isinstance(table, dict):
                 raise self._error(f"{rule_id} must be a table, [rules.{rule_id}]", "rules", rule_id)
             self._rule_table(rule, table, header)
-            for name, override in table.get("environments", {}).items():
+            overrides = table.get("environments", {})
+            if not isinstance(overrides, dict):
+                raise self._error(f"environments must be tables, [{header}.environments.NAME]", header, "environments")
+            for name, override in overrides.items():
                 if name not in environments:
                     raise self._error(f"there is no environment {name}", f"{header}.environments.{name}")
+                if not isinstance(override, dict):
+                    raise self._error(
+                        f"{name} must be a table, [{header}.environments.{name}]", f"{header}.environments", name
+                    )
                 self._rule_table(rule, {**table, **override, "environments": {}}, f"{header}.environments.{name}")
         return tables
 
@@ -240,7 +260,7 @@ class _Reader:
         if not isinstance(table.get("enabled", True), bool):
             raise self._error("enabled must be true or false", header, "enabled")
         severity = table.get("severity", "error")
-        if severity not in {item.value for item in Severity}:
+        if severity not in [item.value for item in Severity]:  # a list: what is stated need not be hashable
             raise self._error(f'severity must be "error" or "warning", not {severity!r}', header, "severity")
         try:
             msgspec.convert({key: value for key, value in table.items() if key not in _COMMON}, rule.options)

@@ -166,6 +166,19 @@ SETTINGS = {
     ),
     "a setting that the rule does not have": ("[rules.key-unique]\nminimum = 3\n", "policy.toml:2: key-unique: "),
     "a severity that does not exist": ('[rules.key-unique]\nseverity = "fatal"\n', "policy.toml:2: severity must be"),
+    "a severity that is a list": (
+        '[rules.key-unique]\nseverity = ["error"]\n',
+        "policy.toml:2: severity must be \"error\" or \"warning\", not ['error']",
+    ),
+    "environments of a rule that are no tables": (
+        '[rules.key-unique]\nenvironments = "prod"\n',
+        "policy.toml:2: environments must be tables, [rules.key-unique.environments.NAME]",
+    ),
+    "an environment of a rule that is no table": (
+        '[environments]\nprod = "."\n[rules.key-unique.environments]\nprod = 5\n',
+        "policy.toml:4: prod must be a table, [rules.key-unique.environments.prod]",
+    ),
+    "brackets without end": ("[schemas]\ncrds = " + "[" * 3000 + "]" * 3000, "policy.toml:2: nests deeper than"),
     "a version that is none": ('[kubernetes]\nnewest = "latest"\n', "policy.toml:2: newest = "),
     "an exception from a rule that allows none": (
         '[[exception]]\nrule = "exception-stale"\nobject = "x"\nreason = "y"\nowner = "z"\nexpires = 2030-01-01\n',
@@ -246,6 +259,18 @@ def test_a_missing_tool_and_a_wrong_version(
     said = run(tmp_path, ["."], monkeypatch, capsys)
     assert "5.8.3" in said
     assert "want 4.5.7" in said
+
+
+@pytest.mark.parametrize("metadata", ["x", "1.5", "[x]"])
+def test_metadata_that_is_no_mapping(
+    metadata: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(tmp_path, {"pod.yaml": f"apiVersion: v1\nkind: Pod\nmetadata: {metadata}\nspec: {{containers: 5}}\n"})
+    monkeypatch.chdir(tmp_path)
+
+    assert main(["check", "pod.yaml"]) == 1
+
+    assert "pod.yaml:3" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -129,7 +129,8 @@ class Origins:
         return None if found is None else (found.original.name, found.declared.place)
 
     def _object(self, rendered: Mapping[str, Any]) -> Object | None:
-        metadata = rendered.get("metadata") or {}
+        stated = rendered.get("metadata")
+        metadata = stated if isinstance(stated, Mapping) else {}
         key = _key(
             str(rendered.get("apiVersion", "")),
             str(rendered.get("kind", "")),
