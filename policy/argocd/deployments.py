@@ -134,35 +134,48 @@ def read_deployments(
 def _own_repository(
     objects: Iterable[tuple[str, Resource]], entries_of: EntriesOf, remotes: Callable[[], Iterable[str]]
 ) -> str | None:
-    """The repository whose paths are here: that of most sources whose path exists; else a remote that one names."""
-    stated = [pair for _, resource in objects for pair in _stated_sources(resource.raw)]
-    here = Counter(
-        normalized_url(url)
-        for url, path in stated
-        if "{{" not in url + path and entries_of(normalized_path(path)) is not None
-    )
-    if here:
-        return here.most_common(1)[0][0]
-    named = {normalized_url(url) for url, _ in stated}
+    """The repository whose paths are here, by most sources, else by most generators; else a remote that one names.
+
+    The root of a repository is everywhere, so it says nothing.
+    """
+    stated = [each for _, resource in objects for each in _stated_paths(resource.raw)]
+    for of_generators in (False, True):
+        here = Counter(
+            normalized_url(each.url)
+            for each in stated
+            if each.of_generator is of_generators and each.folder and entries_of(each.folder) is not None
+        )
+        if here:
+            return here.most_common(1)[0][0]
+    named = {normalized_url(each.url) for each in stated}
     return next((url for url in map(normalized_url, remotes()) if url in named), None)
 
 
-def _stated_sources(node: Any) -> Iterator[tuple[str, str]]:
-    """Every repoURL with a path beside it, of sources and of the patterns of git generators."""
+@dataclass(frozen=True, slots=True)
+class _Path:
+    """A folder that is said to be in a repository; of a pattern the part before its first star."""
+
+    url: str
+    folder: str
+    of_generator: bool = False
+
+
+def _stated_paths(node: Any) -> Iterator[_Path]:
+    """Every path with a repository beside it, of sources and of git generators."""
     if isinstance(node, list):
         for item in node:
-            yield from _stated_sources(item)
+            yield from _stated_paths(item)
     elif isinstance(node, Mapping):
-        url, path = node.get("repoURL"), node.get("path")
-        if isinstance(url, str) and isinstance(path, str) and not node.get("chart"):
-            yield url, path
-        directories = node.get("directories")
-        for item in directories if isinstance(url, str) and isinstance(directories, list) else ():
-            pattern = item.get("path") if isinstance(item, Mapping) else None
-            if isinstance(pattern, str):
-                yield str(url), pattern.partition("*")[0].rpartition("/")[0]
+        url, path, directories = node.get("repoURL"), node.get("path"), node.get("directories")
+        if isinstance(url, str) and "{{" not in url and not node.get("chart"):
+            if isinstance(path, str) and "{{" not in path:
+                yield _Path(url, normalized_path(path))
+            for item in directories if isinstance(directories, list) else ():
+                pattern = item.get("path") if isinstance(item, Mapping) else None
+                if isinstance(pattern, str):
+                    yield _Path(url, normalized_path(pattern.partition("*")[0].rpartition("/")[0]), of_generator=True)
         for child in node.values():
-            yield from _stated_sources(child)
+            yield from _stated_paths(child)
 
 
 class _Reading:

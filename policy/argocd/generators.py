@@ -11,6 +11,9 @@ from policy.argocd.repositories import normalized_path
 from policy.argocd.template import NotUnderstood, Parameters, normalized, render
 from policy.findings import FieldPath
 
+MAX_PRODUCTS = 5000
+"""More than anybody deploys by one matrix; a few lines could ask for millions."""
+
 EntriesOf = Callable[[str], tuple[str, ...] | None]
 """What a folder of the repository holds, folders with a slash behind their names; None where there is none."""
 
@@ -64,8 +67,12 @@ class Reader:
 
     def _products(self, generators: list[Any], path: FieldPath) -> Iterator[Made]:
         first, second = generators
+        count = 0
         for one in self.made_by(first, (*path, 0)):
             for other in self.made_by(second, (*path, 1), one.parameters):
+                count += 1
+                if count > MAX_PRODUCTS:
+                    raise NotUnderstood(f"a matrix of more than {MAX_PRODUCTS}")
                 yield Made({**one.parameters, **other.parameters}, other.element)
 
     def _folders(self, body: Mapping[str, Any], path: FieldPath) -> Iterator[Made]:

@@ -13,7 +13,7 @@ from typing import Any
 
 Parameters = Mapping[str, Any]
 
-_ACTION = re.compile(r"(?:\s*\{\{-\s|\{\{)\s*((?:(?!\}\}).)*?)\s*(?:(?<=\s)-\}\}\s*|\}\})", re.DOTALL)
+_ACTION = re.compile(r"\{\{(-\s)?((?:(?!\}\}).)*)\}\}", re.DOTALL)
 _TOKEN = re.compile(
     r"\s*(?:(?P<text>\"(?:[^\"\\]|\\.)*\"|`[^`]*`)|(?P<number>-?\d+)"
     r"|(?P<field>\$?(?:\.\w+)+|\.|\$)|(?P<word>\w+)|(?P<mark>[|()]))"
@@ -21,6 +21,8 @@ _TOKEN = re.compile(
 _PLAIN = re.compile(r"\{\{\s*([\w.\-\[\]/]+)\s*\}\}")
 _UNSAFE = re.compile(r"[^-a-z0-9.]")
 NO_VALUE = "<no value>"
+MAX_LENGTH = 100_000
+"""More than any name or path has; functions in a row could double a text without end."""
 
 
 class TemplateError(Exception):
@@ -93,12 +95,18 @@ def _plain(text: str, parameters: Parameters) -> str:
 
 
 def _go(text: str, parameters: Parameters, is_strict: bool) -> str:
-    def fill(match: re.Match[str]) -> str:
-        if match[1].startswith("/*"):
-            return ""
-        return _text(_Expression(match[1], parameters, is_strict).value())
-
-    return _ACTION.sub(fill, text)
+    filled, end, trims = [], 0, False
+    for match in _ACTION.finditer(text):
+        before = text[end : match.start()]
+        before = before.lstrip() if trims else before
+        filled.append(before.rstrip() if match[1] else before)
+        said, end = match[2], match.end()
+        trims = re.search(r"\s-\Z", said) is not None
+        said = (said[:-1] if trims else said).strip()
+        if not said.startswith("/*"):
+            filled.append(_text(_Expression(said, parameters, is_strict).value()))
+    rest = text[end:]
+    return "".join([*filled, rest.lstrip() if trims else rest])
 
 
 def _text(value: Any) -> str:
@@ -164,7 +172,10 @@ class _Expression:
         while self._next() not in (None, ("mark", "|"), ("mark", ")")):
             arguments.append(self._operand())
         try:
-            return function(*arguments, *piped)
+            found = function(*arguments, *piped)
+            if len(str(found)) > MAX_LENGTH:
+                raise self._not_understood()
+            return found
         except (TypeError, ValueError, AttributeError) as error:
             raise self._not_understood() from error
 

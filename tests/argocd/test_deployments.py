@@ -111,25 +111,60 @@ def test_the_project_of_an_application_is_that_of_its_own_overlay_first() -> Non
         assert named.overlay == overlay
 
 
-def test_what_a_generator_of_folders_makes_knows_where_it_is_stated() -> None:
+def folders_set(url: str, source: str, **generator: Any) -> dict[str, Any]:
+    """An ApplicationSet of the folders of ``url`` that deploys from ``source``."""
     directories = [{"path": "overlays/*"}, {"path": "overlays/dev", "exclude": True}]
-    generator = {"git": {"repoURL": SHOP, "directories": directories}}
-    found = read(
-        {
-            "apiVersion": "argoproj.io/v1alpha1",
-            "kind": "ApplicationSet",
-            "metadata": {"name": "set"},
-            "spec": {
-                "goTemplate": True,
-                "generators": [generator],
-                "template": {
-                    "metadata": {"name": "shop-{{ .path.basename }}"},
-                    "spec": {"project": "shop", "source": {"repoURL": SHOP, "path": "{{ .path.path }}"}},
-                },
+    return {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "ApplicationSet",
+        "metadata": {"name": "set"},
+        "spec": {
+            "goTemplate": True,
+            "generators": [{"git": {"repoURL": url, "directories": directories, **generator}}],
+            "template": {
+                "metadata": {"name": "shop-{{ .path.basename }}"},
+                "spec": {"project": "shop", "source": {"repoURL": source, "path": "{{ .path.path }}"}},
             },
-        }
-    )
+        },
+    }
+
+
+def test_what_a_generator_of_folders_makes_knows_where_it_is_stated() -> None:
+    """Its own patterns say which repository this is: no path of a source is written out."""
+    found = read(folders_set(SHOP, SHOP))
     (made,) = found.applications
     assert (made.name, made.project, found.overlays_of(made)) == ("shop-prod", "shop", ["prod"])
     assert made.element == ("spec", "generators", 0, "git", "directories", 0)
     assert made.field("spec", "project").path == ("spec", "template", "spec", "project")
+
+
+def test_the_folders_of_another_repository_are_not_known() -> None:
+    found = read(application("a", SHOP, "argocd"), folders_set(OTHER, SHOP))
+    assert [each.name for each in found.applications] == ["a"]
+    assert [each.reason for each in found.unknown] == [
+        f"ApplicationSet/set: what it makes is not known here: a generator of the folders of {OTHER}"
+    ]
+
+
+@pytest.mark.parametrize(
+    "more", [{"pathParamPrefix": "app"}, {"template": {}, "selector": {"matchLabels": {"a": "b"}}}]
+)
+def test_what_changes_the_parameters_is_done_over_or_said(more: dict[str, Any]) -> None:
+    made = folders_set(SHOP, SHOP)
+    if "selector" in more:
+        made["spec"]["generators"][0].update(more)
+        assert read(made).unknown
+    else:
+        made["spec"]["generators"][0]["git"].update(more)
+        template = made["spec"]["template"]
+        template["metadata"]["name"] = "{{ .app.path.basename }}"
+        template["spec"]["source"]["path"] = "{{ .app.path.path }}"
+        assert [each.name for each in read(made).applications] == ["prod"]
+
+
+def test_millions_of_applications_in_a_few_lines_are_refused() -> None:
+    many = {"list": {"elements": [{"name": str(number)} for number in range(100)]}}
+    made = folders_set(SHOP, SHOP)
+    made["spec"]["generators"] = [{"matrix": {"generators": [many, many]}}]
+    made["spec"]["template"]["metadata"]["name"] = "{{ .name }}"
+    assert "a matrix of more than 5000" in read(made).unknown[0].reason

@@ -28,6 +28,8 @@ GO = {
     "a {{- /* trimmed */ -}} b": "ab",
     "{{/* a comment */}}x": "x",
     "{{-3}}": "-3",
+    "a {{ .count -}} {{- .name }} b": "a 3Shop b",
+    " " * 200_000 + "{{- .name }}": "Shop",
     "{{ index .path.segments 1 }}": "prod_eu",
     '{{ index . "name" }}': "Shop",
     '{{ replace "_" "-" .path.basename | upper }}': "PROD-EU",
@@ -43,7 +45,7 @@ GO = {
 }
 
 
-@pytest.mark.parametrize("template", GO)
+@pytest.mark.parametrize("template", GO, ids=lambda template: template[-60:])
 def test_go(template: str) -> None:
     assert render(template, PARAMETERS, is_go=True, is_strict=True) == GO[template]
 
@@ -87,6 +89,7 @@ def test_without_missingkey_error_a_missing_field_leaves_its_trace() -> None:
         "{{ .name .count }}",
         "{{ lower (.name }}",
         "{{ trunc .name }}",
+        '{{ .name | replace "o" "oooooooooo" ' + '| replace "o" "oooooooooo" ' * 9 + "}}",
     ],
 )
 def test_what_is_not_done_over_is_said(template: str) -> None:

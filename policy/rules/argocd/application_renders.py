@@ -43,6 +43,7 @@ from policy.rules.subjects import Repository
 
 _KUSTOMIZATIONS = frozenset({"kustomization.yaml", "kustomization.yml", "Kustomization"})
 _MANIFESTS = (".yaml", ".yml", ".json", ".jsonnet")
+_MOST = 3
 
 
 def check(repository: Repository, context: Context) -> Iterator[Finding | Skipped]:
@@ -51,20 +52,28 @@ def check(repository: Repository, context: Context) -> Iterator[Finding | Skippe
         yield Finding(problem.at, problem.message, problem.fix, problem.related, overlay=problem.overlay)
     for unknown in deployments.unknown:
         yield Skipped(unknown.at, unknown.reason)
+    if deployments.own is None:
+        yield from _unknown(deployments)
+        return
     spelled = _spelling(deployments)
     for application in deployments.applications:
         for path, source in application.sources:
             if not source.is_folder or is_unfilled(source.path or ""):
                 continue
-            if deployments.own is None:
-                reason = f"{application}: which repository this is cannot be told, so its path is not looked for"
-                yield Skipped(application.field(*path, "path"), reason)
-            elif deployments.is_own(source):
+            if deployments.is_own(source):
                 yield from _folder(repository, application, path, source)
                 if spelled is not None and source.repo_url != spelled:
                     yield _another_spelling(application, path, source, spelled)
             elif _is_here_only(deployments, source):
                 yield _another_repository(application, path, source, deployments.own)
+
+
+def _unknown(deployments: Deployments) -> Iterator[Skipped]:
+    """One word for all whose paths cannot be looked for."""
+    names = [each.name for each in deployments.applications if any(source.is_folder for _, source in each.sources)]
+    if names:
+        shown = ", ".join(names[:_MOST]) + (f" and {len(names) - _MOST} more" if len(names) > _MOST else "")
+        yield Skipped(None, f"which repository this is cannot be told, so the path of {shown} is not looked for")
 
 
 def _spelling(deployments: Deployments) -> str | None:

@@ -65,6 +65,7 @@ from policy.findings import FieldPath, Finding, Severity, Skipped
 from policy.rules.rule import Context, Options, Rule
 from policy.rules.subjects import Repository
 
+_MOST = 3
 _CLUSTER, _NAMESPACE = "clusterResourceWhitelist", "namespaceResourceWhitelist"
 
 
@@ -79,17 +80,23 @@ def check(repository: Repository, context: Context) -> Iterator[Finding | Skippe
         return
     scopes = Scopes(repository.indexes.values())
     by_project: dict[int, list[Application]] = {}
+    elsewhere: dict[str, list[str]] = {}
     for application in repository.deployments.applications:
         project = repository.deployments.project_of(application)
         if project is not None:
             by_project.setdefault(id(project), []).append(application)
         elif application.project != DEFAULT_PROJECT:
-            reason = f"{application}: its project {application.project} is not among what is checked"
-            yield Skipped(application.field("spec", "project"), reason)
+            elsewhere.setdefault(application.project, []).append(application.name)
+    for name, names in elsewhere.items():
+        yield Skipped(None, f"the project {name}, of {_some(names)}, is not among what is checked")
     for project in repository.deployments.projects:
         if project.name != DEFAULT_PROJECT:
             checked = _Checked(repository, project, by_project.get(id(project), []), scopes)
             yield from checked.all(context.options(ProjectLeastPrivilegeOptions).cluster_names)
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:_MOST]) + (f" and {len(names) - _MOST} more" if len(names) > _MOST else "")
 
 
 class _Checked:

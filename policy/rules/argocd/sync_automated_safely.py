@@ -58,7 +58,8 @@ _UNSAFE = {
     "Replace=true": "replaces objects whole, and deletes what cannot be replaced",
     "Validate=false": "applies what the API server would refuse",
 }
-_DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:ns|us|µs|ms|s|m|h)?)+")
+_DURATION = re.compile(r"\d+|(?:\d+(?:\.\d+)?(?:ns|us|µs|ms|s|m|h))+")
+"""Seconds, or a duration of Go."""
 
 
 class SyncAutomatedSafelyOptions(Options, frozen=True):
