@@ -312,7 +312,7 @@ def repositories(draw: st.DrawFn) -> dict[str, bytes]:
     return files
 
 
-@settings(max_examples=max(5, EXAMPLES // 3), deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=max(3, EXAMPLES // 12), deadline=None, suppress_health_check=list(HealthCheck))
 @given(files=repositories())
 def test_made_up_repositories(files: Mapping[str, bytes], pinned_tools: None) -> None:  # noqa: ARG001
     kustomize = Path(os.environ["POLICY_KUSTOMIZE"])
