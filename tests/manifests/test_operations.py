@@ -28,13 +28,9 @@ def test_it_names_the_issuer_and_the_ingress_class(environment: str) -> None:
 
 
 def test_the_five_files_that_know_dns_are_five() -> None:
-    base = [file for file in (REPOSITORY / "base").glob("*/*.yaml") if "k8s-app: kube-dns" in file.read_text()]
-    assert sorted(file.parent.name for file in base) == [
-        "api-gateway",
-        "order-service",
-        "product-service",
-        "user-service",
-    ]
+    files = [file for file in (REPOSITORY / "base").glob("*/*.yaml") if "k8s-app: kube-dns" in file.read_text()]
+    folders = sorted(file.parent.name for file in files)
+    assert folders == ["api-gateway", "order-service", "product-service", "user-service"]
     assert "k8s-app: kube-dns" in (REPOSITORY / "topology.yaml").read_text()
 
 
