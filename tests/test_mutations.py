@@ -1,8 +1,8 @@
 """No safety of base/ can be taken away without a rule that says so, at the file where it was.
 
-Each probe, limit, request, security field, size, policy and quota of base/ is removed in turn in a copy of the
-repository, and base/ is checked in a namespace and without any overlay, so that no overlay hides what is gone. Removing
-the same field elsewhere is another mutant: there is one for every place.
+Each probe, limit, request, security field, size, label, disruption budget, policy and quota of base/ is removed in turn
+in a copy of the repository, and base/ is checked in a namespace and without any overlay, so that no overlay hides what
+is gone. Removing the same field elsewhere is another mutant: there is one for every place.
 """
 
 from __future__ import annotations
@@ -54,6 +54,9 @@ NO_SAFETY = {
     "storage": "of a claim template: every overlay states its own size",
 }
 
+ONE_POD = frozenset({"users-db", "products-db", "orders-db", "redis"})
+"""No rule asks for their budgets: of a single pod a budget could only forbid the eviction, or say nothing."""
+
 
 @dataclass(frozen=True)
 class Mutant:
@@ -75,9 +78,28 @@ def mutants() -> Iterator[Mutant]:
             yield from (Mutant(name, path) for path in _removable(yaml.safe_load(file.read_text(encoding="utf-8")), ()))
     for entry in ("network-policy.yaml", "resource-quota.yaml", "limit-range.yaml"):
         yield Mutant("base/platform/kustomization.yaml", ("resources", entry))
+    for budget in sorted((REPOSITORY / "base").glob("*/pod-disruption-budget.yaml")):
+        if budget.parent.name not in ONE_POD:
+            kustomization = budget.parent / "kustomization.yaml"
+            yield Mutant(str(kustomization.relative_to(REPOSITORY)), ("resources", budget.name))
+    yield from _labels()
     for direction in (0, 1):
         yield Mutant("base/platform/network-policy.yaml", ("spec", "policyTypes", direction))
     yield from _tokens()
+
+
+def _labels() -> Iterator[Mutant]:
+    """Each recommended label of a workload and of its pods."""
+    for pattern in ("*/deployment.yaml", "*/stateful-set.yaml", "*/job.yaml"):
+        for file in sorted((REPOSITORY / "base").glob(pattern)):
+            document = yaml.safe_load(file.read_text(encoding="utf-8"))
+            for holder in (("metadata",), ("spec", "template", "metadata")):
+                metadata = document
+                for step in holder:
+                    metadata = metadata.get(step, {})
+                for label in metadata.get("labels", ()):
+                    if label.startswith("app.kubernetes.io/"):
+                        yield Mutant(str(file.relative_to(REPOSITORY)), (*holder, "labels", label))
 
 
 def _tokens() -> Iterator[Mutant]:
