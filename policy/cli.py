@@ -37,6 +37,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         return 130
+    except Exception as error:
+        if os.environ.get("POLICY_DEBUG"):
+            raise
+        said = " ".join(f"{type(error).__name__}: {error}".split())
+        print(f"policy: internal error: {said} (please report it; POLICY_DEBUG=1 shows where)", file=sys.stderr)
+        return 2
     return code
 
 
@@ -177,9 +183,9 @@ def _check(parsed: argparse.Namespace) -> int:
         is_text = parsed.format == "text"
         shown_on = sys.stdout if parsed.diff or is_text else sys.stderr
         talk = sys.stdout if parsed.fix and is_text else sys.stderr
-        has_changes = mend(checked, settings, rules, write=parsed.fix, shown_on=shown_on, talk=talk)
+        code = mend(checked, settings, rules, write=parsed.fix, shown_on=shown_on, talk=talk)
         if parsed.diff:
-            return 1 if has_changes else 0
+            return code
     result = engine.check(
         checked,
         settings,
@@ -246,7 +252,7 @@ def _settings(parsed: argparse.Namespace) -> Settings:
 def _start(paths: Sequence[str]) -> Path:
     """Where the search for policy.toml begins: the first path given, else the working folder."""
     for path in paths:
-        if path != "-" and Path(path).exists():
+        if path != "-" and os.path.exists(path):
             found = Path(path).resolve()
             return found if found.is_dir() else found.parent
     return Path.cwd()

@@ -36,6 +36,7 @@ expires = 2027-03-31
 from __future__ import annotations
 
 import datetime
+import os
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -186,7 +187,7 @@ class _Reader:
         self._known(tools, _TOOLS, "tools", "tool")
         environments = {name: Path(path) for name, path in self._strings("environments").items()}
         for name, path in environments.items():
-            if not (self._file.parent / path).is_dir():
+            if not os.path.isdir(self._file.parent / path):
                 raise self._error(f"environment {name}: there is no folder {path}", "environments", name)
         return Settings(
             root=self._file.parent,
@@ -206,7 +207,7 @@ class _Reader:
         self._known(table, {"path"}, "argocd", "key")
         if "path" not in table:
             return None
-        if not (self._file.parent / table["path"]).is_dir():
+        if not os.path.isdir(self._file.parent / table["path"]):
             raise self._error(f"there is no folder {table['path']}", "argocd", "path")
         if ARGOCD in environments:
             raise self._error(

@@ -64,10 +64,10 @@ def targets(arguments: Sequence[str], settings: Settings) -> list[Target]:
     for argument in arguments:
         if argument == STREAM:
             found.append(Target("stdin", TargetKind.STREAM, Path(STREAM)))
-        elif (path := Path(argument)).is_file():
-            files.append(path)
-        elif path.is_dir():
-            found.extend(_of_folder(path, settings))
+        elif os.path.isdir(argument):
+            found.extend(_of_folder(Path(argument), settings))
+        elif os.path.isfile(argument):
+            files.append(Path(argument))
         elif argument in _named(settings):
             found.append(_of_name(argument, settings.root / _named(settings)[argument]))
         else:
@@ -75,6 +75,8 @@ def targets(arguments: Sequence[str], settings: Settings) -> list[Target]:
     if files:
         name = str(files[0]) if len(files) == 1 else f"{len(files)} files"
         found.append(Target(name, TargetKind.MANIFESTS, files[0].parent, tuple(files)))
+    if not found:  # the worst that a check could say is that nothing is clean
+        raise PolicyError(f"nothing to check in {', '.join(arguments)}")
     return found
 
 
@@ -85,6 +87,8 @@ def _named(settings: Settings) -> dict[str, Path]:
 
 def _unknown(argument: str, settings: Settings) -> str:
     known = ", ".join(settings.environments)
+    if os.path.exists(argument):  # reading a pipe would take its content away from whatever reads it next
+        return f"{argument} is neither a file nor a folder; what a pipe holds is checked with `... | policy check -`"
     return f"there is no file, folder or environment {argument}" + (f"; environments: {known}" if known else "")
 
 
@@ -167,7 +171,8 @@ def walk(folder: Path) -> Found:
             kustomizations.append(parent)
         elif not is_inside:
             for file in (parent / name for name in sorted(names) if Path(name).suffix in MANIFEST_SUFFIXES):
-                if file.is_file() or file.is_symlink():  # reading a pipe would wait for ever
+                # Reading a pipe would wait for ever; a link that leads nowhere is told.
+                if file.is_file() or (file.is_symlink() and not os.path.exists(file)):
                     (files if may_hold_objects(file) else others).append(file)
     return Found(tuple(kustomizations), tuple(files), tuple(others), tuple(charts))
 
@@ -183,21 +188,40 @@ def may_hold_objects(file: Path) -> bool:
 
 
 def not_built_by_others(kustomizations: Iterable[Path]) -> Iterator[Path]:
-    """The kustomizations that no other one names as its base or component."""
+    """The kustomizations that no other one names as its base or component, and one of each circle of bases.
+
+    Nobody can build a circle, which is for its build to say: what is left out here nobody hears of.
+    """
+    folders = list(kustomizations)
+    named_by = {os.path.realpath(folder): _named_by(folder) for folder in folders}
+    named = {name for names in named_by.values() for name in names}
+    built: set[str] = set()
+    for is_circle in (False, True):
+        for folder in folders:
+            start = os.path.realpath(folder)
+            if start in built or (start in named and not is_circle):
+                continue
+            yield folder
+            unseen = [start]
+            while unseen:
+                if (name := unseen.pop()) not in built:
+                    built.add(name)
+                    unseen.extend(named_by.get(name, ()))
+
+
+def _named_by(folder: Path) -> frozenset[str]:
+    """The real paths of the bases and components that a kustomization names, and of its files."""
     import yaml
 
-    named: set[str] = set()
-    folders = list(kustomizations)
-    for folder in folders:
-        file = next(folder / name for name in KUSTOMIZATION_FILES if (folder / name).is_file())
-        try:
-            fields = yaml.load(file.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
-        except (yaml.YAMLError, ValueError, RecursionError, OSError):
-            continue  # the build of the folder itself will say what is wrong, and where
-        for key in ("resources", "bases", "components"):
-            entries = fields.get(key) if isinstance(fields, dict) else None
-            for entry in entries if isinstance(entries, list) else ():
-                named.add(os.path.realpath(folder / str(entry).replace("\0", "")))
-    for folder in folders:
-        if os.path.realpath(folder) not in named:
-            yield folder
+    file = next(folder / name for name in KUSTOMIZATION_FILES if (folder / name).is_file())
+    try:
+        fields = yaml.load(file.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
+    except (yaml.YAMLError, ValueError, RecursionError, OSError):
+        return frozenset()  # the build of the folder itself will say what is wrong, and where
+    lists = [fields.get(key) for key in ("resources", "bases", "components")] if isinstance(fields, dict) else []
+    return frozenset(
+        os.path.realpath(folder / str(entry).replace("\0", ""))
+        for entries in lists
+        if isinstance(entries, list)
+        for entry in entries
+    )

@@ -78,6 +78,8 @@ OVERLAY: dict[str, dict[str, str | bytes]] = {
     },
     "a remote base": {"kustomization.yaml": "resources:\n  - https://github.com/example/repository//base?ref=v1\n"},
     "a path out of the repository": {"kustomization.yaml": "resources:\n  - ../../../../etc\n"},
+    "a path with a null character": {"kustomization.yaml": 'resources:\n  - "a\\0b"\n'},
+    "a path that is too long": {"kustomization.yaml": f"resources:\n  - {'x' * 300}\n"},
 }
 
 EXPECTED = {
@@ -94,6 +96,8 @@ EXPECTED = {
     "a missing patch file": "kustomization.yaml:3:",
     "a remote base": "kustomization.yaml:2:",
     "a path out of the repository": "kustomization.yaml:2:",
+    "a path with a null character": "kustomization.yaml:2: resources[0] 'a\\x00b' does not exist",
+    "a path that is too long": "kustomization.yaml:2:",
 }
 
 
@@ -108,7 +112,7 @@ def test_an_overlay_that_cannot_be_read(
     told = [line for line in said.splitlines() if line.startswith("could not run")]
     assert len(told) == 1, said
     assert EXPECTED[case] in told[0]
-    assert len(told[0]) < 300
+    assert len(told[0]) < 400
 
 
 def test_a_broken_overlay_does_not_hide_the_findings_of_the_others(
@@ -164,11 +168,15 @@ SETTINGS = {
         EXCEPTION + 'reason = " "\nowner = "shop"\n',
         "policy.toml:1: exception: an exception needs a reason and an owner",
     ),
+    "a folder whose name is too long": (
+        f'[environments]\nprod = "{"x" * 300}"\n',
+        "policy.toml:2: environment prod: there is no folder xxx",
+    ),
     "a setting that the rule does not have": ("[rules.key-unique]\nminimum = 3\n", "policy.toml:2: key-unique: "),
     "a severity that does not exist": ('[rules.key-unique]\nseverity = "fatal"\n', "policy.toml:2: severity must be"),
     "a severity that is a list": (
         '[rules.key-unique]\nseverity = ["error"]\n',
-        "policy.toml:2: severity must be \"error\" or \"warning\", not ['error']",
+        'policy.toml:2: severity must be "error" or "warning", not [\'error\']',
     ),
     "environments of a rule that are no tables": (
         '[rules.key-unique]\nenvironments = "prod"\n',
@@ -215,6 +223,9 @@ def test_settings_that_cannot_be_read(
         (["good", "--only", "readyness"], "there is no rule readyness"),
         (["--explain", "key-uniqe"], "there is no rule key-uniqe; did you mean key-unique?"),
         (["empty"], "holds no kustomization and no manifest"),
+        (["x" * 300], "there is no file, folder or environment xxx"),
+        (["x.yaml"], "x.yaml is neither a file nor a folder; what a pipe holds is checked with"),
+        (["/dev/null"], "/dev/null is neither a file nor a folder"),
         (["--config", "gone.toml"], "gone.toml: cannot be read: No such file or directory"),
     ],
 )
@@ -234,6 +245,7 @@ def test_arguments_that_name_nothing(
         },
     )
     (tmp_path / "empty").mkdir()
+    os.mkfifo(tmp_path / "x.yaml")
 
     assert expected in run(tmp_path, arguments, monkeypatch, capsys)
 
@@ -242,6 +254,68 @@ def test_nothing_to_check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsy
     write(tmp_path, {"policy.toml": ""})
 
     assert "nothing to check: name a PATH" in run(tmp_path, [], monkeypatch, capsys)
+
+
+CIRCLES = {
+    "two": ({"a": "../b", "b": "../a"}, {"a"}),
+    "itself": ({"x": "."}, {"x"}),
+    "beside one that is none": ({"a": "../b", "b": "../a", "good": "config.yaml"}, {"a"}),
+    "with one that hangs on it": ({"a": "../b", "b": "../a", "c": "../b"}, {"c"}),
+}
+
+
+@pytest.mark.parametrize("case", CIRCLES)
+def test_kustomizations_that_name_each_other_are_not_passed_over(
+    case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    resources, told = CIRCLES[case]
+    write(tmp_path, {f"all/{name}/kustomization.yaml": f"resources:\n  - {each}\n" for name, each in resources.items()})
+    write(tmp_path, {"all/good/config.yaml": CONFIG} if "good" in resources else {})
+
+    said = run(tmp_path, ["all"], monkeypatch, capsys)
+
+    lines = [line for line in said.splitlines() if "cycle" in line]
+    assert len(lines) == len(told), said
+    assert all(f"all/{name}" in said for name in told)
+    assert all("kustomization.yaml:2: " in line for line in lines)
+
+
+def test_a_pipe_in_a_folder_is_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(tmp_path, {"config.yaml": CONFIG})
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link.yaml").symlink_to("pipe")
+    monkeypatch.chdir(tmp_path)
+
+    assert main(["check", ".", "--only", "image-pinned"]) == 0
+
+    assert "rendered 1 object" in capsys.readouterr().out
+
+
+def test_nothing_is_never_clean(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(tmp_path, {"a/kustomization.yaml": "resources: [config.yaml]\n", "a/config.yaml": CONFIG})
+    monkeypatch.setattr("policy.targets.not_built_by_others", lambda _: iter(()))
+
+    assert "nothing to check in ." in run(tmp_path, ["."], monkeypatch, capsys)
+
+
+def test_a_fault_of_the_program_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: object) -> None:
+        raise ValueError("two\nlines")
+
+    monkeypatch.setattr("policy.targets.targets", fail)
+
+    assert run(tmp_path, ["."], monkeypatch, capsys) == (
+        "policy: internal error: ValueError: two lines (please report it; POLICY_DEBUG=1 shows where)\n"
+    )
+    monkeypatch.setenv("POLICY_DEBUG", "1")
+    with pytest.raises(ValueError, match="two"):
+        main(["check", "."])
 
 
 def test_a_missing_tool_and_a_wrong_version(
