@@ -34,7 +34,7 @@ def init(folder: Path, *, today: datetime.date) -> str:
     if not found.environments and found.argocd is None:
         raise PolicyError(_nothing(folder, found))
     plan = plan_for(found, today=today)
-    write(file, settings_text(plan), replace=False)
+    write(file, settings_text(plan))
     return "\n".join([*_told(plan), "", *_next(plan, file), ""])
 
 

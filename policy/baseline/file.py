@@ -132,15 +132,13 @@ def _line_of_key(name: str, text: str) -> int:
     return next((line for line, content in enumerate(text.splitlines(), 1) if key.match(content)), 1)
 
 
-def write(file: Path, text: str, *, replace: bool = True) -> None:
+def write(file: Path, text: str) -> None:
     """Writes a file so that others see all of it or nothing, with the mode that a new file gets.
 
     Raises:
-        PolicyError: it cannot be written; or it exists, and is not to be replaced.
+        PolicyError: it cannot be written.
     """
     temporary = file.with_name(f".{file.name}.{os.getpid()}")
-    if not replace and os.path.lexists(file):
-        raise PolicyError("exists already, and is left as it is", file=file)
     try:
         try:
             with temporary.open("x", encoding="utf-8") as stream:

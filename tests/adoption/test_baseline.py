@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from policy.baseline.matching import Baseline, Coverage, Entry
+from policy import engine
+from policy.baseline.matching import Baseline, Coverage, Entry, key_of
 from policy.cli import main
+from policy.findings import Place, Severity
+from policy.result import LocatedFinding
+from policy.rules import RULES
+from policy.settings import load_settings
+from policy.targets import targets
 from tests.adoption import trees
 
 ONLY = ("--only", "image-pinned", "--only", "readiness-probe-set")
@@ -380,3 +388,85 @@ def test_it_is_written_in_the_order_of_files_whatever_the_machine(root: Path) ->
     lines = [line for line in text.splitlines() if line.startswith("  {")]
     assert lines == sorted(lines)
     assert len(lines) == 4
+
+
+def test_what_is_wrong_with_a_file_is_told_by_its_message(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Without an object there is no field, so another message is another finding."""
+    only = ("--only", "kustomization-current")
+    old = {"base/kustomization.yaml": trees.kustomization("web.yaml", more="commonLabels: {team: shop}\n")}
+    trees.write(root, old)
+    assert main(["baseline", *only]) == 0
+    (line,) = (line for line in (root / "policy-baseline.toml").read_text("utf-8").splitlines() if "{" in line)
+    assert "message = " in line
+    assert "object" not in line
+
+    trees.write(root, {"base/kustomization.yaml": "# moved\n" + old["base/kustomization.yaml"]})
+    assert main(["check", *only]) == 0
+    assert main(["baseline", *only, "--check"]) == 0
+
+    more = "patchesStrategicMerge: [replicas.yaml]\n"
+    patch = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec: {replicas: 2}\n"
+    trees.write(
+        root, {"base/kustomization.yaml": trees.kustomization("web.yaml", more=more), "base/replicas.yaml": patch}
+    )
+    capsys.readouterr()
+    assert main(["check", *only]) == 1
+    assert "1 that it lists is mended" in capsys.readouterr().out
+
+
+def test_numbers_in_messages_do_not_count() -> None:
+    """A message may name a line, or a sum."""
+    known, moved, other = (
+        LocatedFinding("key-unique", Severity.ERROR, (), (), (), message, None, Place("web.yaml", 1))
+        for message in ("a stands twice, first in line 3", "a stands twice, first in line 12", "b stands twice")
+    )
+
+    assert key_of(known) == key_of(moved) != key_of(other)
+
+
+def test_a_rule_that_compares_environments_is_judged_on_all_of_them(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    only = ("--only", "environments-same-files")
+    trees.write(
+        root,
+        {
+            "overlays/prod/kustomization.yaml": trees.kustomization("../../base", "settings.yaml"),
+            "overlays/prod/settings.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings}\n",
+        },
+    )
+    assert main(["baseline", *only]) == 0
+    capsys.readouterr()
+
+    for arguments in (["prod"], ["dev"]):
+        assert main(["check", *only, *arguments]) == 0
+        assert "mended" not in capsys.readouterr().out
+    (root / "overlays/prod/settings.yaml").unlink()
+    trees.write(root, {"overlays/prod/kustomization.yaml": trees.kustomization("../../base")})
+    assert main(["check", *only]) == 0
+    assert "1 that it lists is mended" in capsys.readouterr().out
+
+
+def test_a_rule_that_allows_no_exception_is_in_no_baseline(root: Path) -> None:
+    strict = replace(next(rule for rule in RULES if rule.id == "image-pinned"), exceptable=False)
+    settings = load_settings(root / "policy.toml", RULES)
+    run = Baseline((), settings.environments, lambda _: True)
+    today = datetime.date(2026, 1, 1)
+
+    first = engine.check(targets([], settings), settings, [strict], today=today, baseline=run)
+
+    assert (len(first.findings), run.others()) == (1, ())
+
+
+def test_where_schemas_could_not_be_compared_none_of_their_findings_is_mended(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(root, extra="imagePullPolicie: Never\n")
+    only = ("--only", "schema-valid")
+    assert main(["baseline", *only]) == 0
+    monkeypatch.setenv("POLICY_KUBECONFORM", str(root / "nowhere"))
+    capsys.readouterr()
+
+    assert main(["check", *only, "--format", "json"]) == 2
+
+    assert json.loads(capsys.readouterr().out)["summary"]["mended"] == 0
