@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from policy.argocd.repositories import normalized_path
-from policy.argocd.template import NotUnderstood, Parameters, normalized, render
+from policy.argocd.template import NotUnderstood, Parameters, TemplateError, flat, normalized, render
 from policy.findings import FieldPath
 
 MAX_PRODUCTS = 5000
@@ -73,7 +73,8 @@ class Reader:
                 count += 1
                 if count > MAX_PRODUCTS:
                     raise NotUnderstood(f"a matrix of more than {MAX_PRODUCTS}")
-                yield Made({**one.parameters, **other.parameters}, other.element)
+                united = _united(one.parameters, other.parameters) if self.is_go else _combined(one, other)
+                yield Made(united, other.element)
 
     def _folders(self, body: Mapping[str, Any], path: FieldPath) -> Iterator[Made]:
         """Folders that a pattern selects and none excludes; ``*`` does not cross a slash, as in Go's path.Match."""
@@ -129,6 +130,25 @@ class Reader:
                 {"values": filled} if self.is_go else {f"values.{key}": each for key, each in filled.items()}
             )
         return parameters
+
+
+def _united(first: Parameters, second: Parameters) -> Parameters:
+    """Both, also inside of mappings; where they differ the first counts."""
+    result = {**second, **first}
+    for key, value in first.items():
+        other = second.get(key)
+        if isinstance(value, Mapping) and isinstance(other, Mapping):
+            result[key] = _united(value, other)
+    return result
+
+
+def _combined(one: Made, other: Made) -> Parameters:
+    """Both as the older templates name them, which may not differ."""
+    first, second = flat(one.parameters), flat(other.parameters)
+    for key in first.keys() & second.keys():
+        if first[key] != second[key]:
+            raise TemplateError(f"both generators of a matrix give {key}: {first[key]} and {second[key]}")
+    return {**first, **second}
 
 
 def _matches(folder: str, pattern: str) -> bool:

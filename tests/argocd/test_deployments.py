@@ -162,6 +162,34 @@ def test_what_changes_the_parameters_is_done_over_or_said(more: dict[str, Any]) 
         assert [each.name for each in read(made).applications] == ["prod"]
 
 
+def matrix(*elements: dict[str, Any], is_go: bool) -> dict[str, Any]:
+    """An ApplicationSet of the products of two lists of one element each."""
+    made = folders_set(SHOP, SHOP)
+    generators = [{"list": {"elements": [each]}} for each in elements]
+    made["spec"].update(goTemplate=is_go, generators=[{"matrix": {"generators": generators}}])
+    made["spec"]["template"]["metadata"]["name"] = (
+        "{{ .values.a }}-{{ .values.b }}-{{ .env }}" if is_go else "{{values.a}}-{{values.b}}-{{env}}"
+    )
+    made["spec"]["template"]["spec"]["source"]["path"] = "argocd"
+    return made
+
+
+@pytest.mark.parametrize("is_go", [True, False])
+def test_a_matrix_unites_what_its_generators_give(is_go: bool) -> None:
+    found = read(matrix({"env": "x", "values": {"a": "1"}}, {"env": "x", "values": {"b": "2"}}, is_go=is_go))
+    assert [each.name for each in found.applications] == ["1-2-x"]
+
+
+def test_where_the_generators_of_a_matrix_differ_the_first_counts_or_it_is_refused() -> None:
+    elements = {"env": "x", "values": {"a": "1"}}, {"env": "y", "values": {"b": "2"}}
+    assert [each.name for each in read(matrix(*elements, is_go=True)).applications] == ["1-2-x"]
+    refused = read(matrix(*elements, is_go=False))
+    assert refused.applications == ()
+    assert [each.message for each in refused.problems] == [
+        "a generator cannot be filled in: both generators of a matrix give env: x and y"
+    ]
+
+
 def test_millions_of_applications_in_a_few_lines_are_refused() -> None:
     many = {"list": {"elements": [{"name": str(number)} for number in range(100)]}}
     made = folders_set(SHOP, SHOP)
