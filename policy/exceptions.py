@@ -21,18 +21,17 @@ class Exceptions:
         self._used: set[int] = set()
 
     def match(self, rule: str, overlay: Overlay | None, finding: Finding) -> PolicyException | None:
-        """The exception that speaks of this finding, expired or not."""
+        """The exception that speaks of this finding: one that still counts, else one that has expired.
+
+        All that speak of it are needed: which of them is first in the file says nothing.
+        """
+        found: PolicyException | None = None
         for number, entry in enumerate(self._entries):
-            accepted = entry.accepted
-            if (
-                accepted.rule == rule
-                and (not accepted.environments or (overlay is not None and overlay.name in accepted.environments))
-                and fnmatchcase(_subject(finding), accepted.object)
-                and (accepted.container is None or accepted.container == _container(overlay, finding))
-            ):
+            if _speaks_of(entry, rule, overlay, finding):
                 self._used.add(number)
-                return entry
-        return None
+                if found is None or (self.has_expired(found) and not self.has_expired(entry)):
+                    found = entry
+        return found
 
     def has_expired(self, entry: PolicyException) -> bool:
         """The day itself still counts."""
@@ -41,6 +40,16 @@ class Exceptions:
     def unused(self) -> list[PolicyException]:
         """The exceptions that no finding needed so far."""
         return [entry for number, entry in enumerate(self._entries) if number not in self._used]
+
+
+def _speaks_of(entry: PolicyException, rule: str, overlay: Overlay | None, finding: Finding) -> bool:
+    accepted = entry.accepted
+    return (
+        accepted.rule == rule
+        and (not accepted.environments or (overlay is not None and overlay.name in accepted.environments))
+        and fnmatchcase(_subject(finding), accepted.object)
+        and (accepted.container is None or accepted.container == _container(overlay, finding))
+    )
 
 
 def _subject(finding: Finding) -> str:
