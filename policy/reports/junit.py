@@ -102,7 +102,8 @@ def _readable(errors: Sequence[PolicyError]) -> _Case:
 
 
 def _case(rule: Rule, said: _Said, run: Run, overlay: OverlayResult | None) -> _Case:
-    failing, passing = [], []
+    failing: list[LocatedFinding] = []
+    passing: list[LocatedFinding] = []
     for finding in said.findings:
         (failing if run.strict or finding.severity is Severity.ERROR else passing).append(finding)
     shown = [*map(_finding, passing)]

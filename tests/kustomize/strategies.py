@@ -128,7 +128,7 @@ class Shape:
         ports = []
         for number in self.values.draw(st.lists(st.sampled_from([80, 443]), max_size=2, unique=True)):
             port: dict[str, Any] = {"containerPort": number, **self.fields(name=self.values.text)}
-            if self.values.chance(40):
+            if self.values.chance(40) and not self.values.unique:  # Kustomize confuses ports that state one and not
                 port["protocol"] = self.values.one(("TCP", "UDP"))
             ports.append({key: value for key, value in port.items() if value is not None})
         return ports
@@ -211,6 +211,11 @@ class Shape:
                     subjects[0]["namespace"] = values.one(NAMESPACES)
                 role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": values.one(NAMES)}
                 return {"roleRef": role, "subjects": subjects}
+        return self.other_body(kind)
+
+    def other_body(self, kind: str) -> dict[str, Any]:
+        values = self.values
+        match kind:
             case "HorizontalPodAutoscaler":
                 target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": values.one(NAMES)}
                 metrics = [
@@ -353,7 +358,7 @@ class Layer:
             file = f"env-{len(self.tree.files)}.env"
             self.tree.files[f"{self.folder}/{file}"] = f"# note\nENV={self.values.text()}\n"
             entry["envs"] = [file]
-        if self.values.chance(30):
+        if self.values.chance(30) and not (behavior and self.values.unique):
             entry["options"] = {"disableNameSuffixHash": True, "labels": {"generated": self.values.text()}}
         return entry
 
@@ -361,10 +366,8 @@ class Layer:
         entry: dict[str, Any] = {"name": self.values.one(("nginx", "reg:5000/nginx", "redis", "absent"))}
         self.values.used += 1
         number = self.values.used
-        for key, value in (("newName", f"image{number}"), ("newTag", f"t{number}"), ("digest", f"sha256:d{number}")):
-            if self.values.chance(45):
-                entry[key] = value
-        return entry
+        changes = {"newName": f"image{number}", "newTag": f"t{number}", "digest": f"sha256:d{number}"}
+        return entry | {key: value for key, value in changes.items() if self.values.chance(45)}
 
     def label(self) -> dict[str, Any]:
         pairs = {each: self.values.text() for each in self.values.some(("app", "env", "team"), 1)}

@@ -89,7 +89,7 @@ def assert_same(kustomize: Path, folder: Path, root: Path | None = None) -> None
 
 
 class Case:
-    """A tree that was written and rendered, to ask for origins: ``case.origin("Deployment/web", "spec", "replicas")``."""
+    """A tree that was written and rendered, to ask for origins: ``case.origin("Deployment/web", "spec")``."""
 
     def __init__(self, kustomize: Path, root: Path, files: Mapping[str, str | bytes], target: str = "overlay") -> None:
         self.root = write(root, files)
