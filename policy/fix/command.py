@@ -24,10 +24,11 @@ def mend(
     write: bool,
     shown_on: TextIO,
     talk: TextIO,
-) -> bool:
-    """Show the diff of what mends the findings on ``shown_on``, and ``write`` it; whether there is anything to change.
+) -> int:
+    """Show the diff of what mends the findings on ``shown_on``, and ``write`` it.
 
-    Raises ``PolicyError`` if a file cannot be written; then none is.
+    Gives 0 if there is nothing to change, 1 if there is, 2 if something could not be read. Raises ``PolicyError`` if a
+    file cannot be written; then none is.
     """
     if any(target.kind is TargetKind.STREAM for target in checked):
         raise PolicyError("standard input cannot be mended: there is no file to write to")
@@ -39,6 +40,8 @@ def mend(
         apply(fixes.changes)
     talk.write(summary(fixes, is_applied=write))
     if write:
-        talk.write("\n")
+        talk.write("\n")  # the report follows, and tells what could not be read
+    else:
+        talk.writelines(f"policy: {printable(str(error))}\n" for error in fixes.errors)
     talk.flush()
-    return bool(fixes.changes)
+    return 2 if fixes.errors else int(bool(fixes.changes))

@@ -84,8 +84,8 @@ class Mapping(Node):
     entries: list[Entry] = field(default_factory=list)
 
     def entry(self, name: str) -> Entry | None:
-        """The last entry of that name: it is the one that counts, if there are several."""
-        return next((each for each in reversed(self.entries) if each.name == name), None)
+        """The entry of that name."""
+        return next((each for each in self.entries if each.name == name), None)
 
 
 Step = str | int

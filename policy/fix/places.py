@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,8 +62,6 @@ class Places:
         Raises ``NotMechanical`` if that is not known for certain, or nothing can be written there.
         """
         resource = overlay.resource(at.object)
-        if resource.prefix:
-            raise NotMechanical("the object is an item of a List")
         if overlay.origins is None:
             source, located, rest = self._plain(overlay, resource, at.path)
             is_patch = False
@@ -80,18 +79,16 @@ class Places:
         if document.file == "<stdin>":
             raise NotMechanical("it was read from standard input")
         source = self._read(document.file)
-        root = next((each for each in source.documents if each.line >= document.line), None)
-        if root is None:
+        number = bisect_left(source.documents, document.line, key=lambda root: root.line)
+        if number == len(source.documents):
             raise NotMechanical("its document is not found in the file")
-        return source, Located(root, ()), path
+        return source, Located(source.documents[number], ()), path
 
     def _declared(self, origin: Origin, path: FieldPath) -> tuple[SourceText, Located, FieldPath]:
         if not origin.exact:
             raise NotMechanical("the place where it belongs is not known exactly")
         if origin.place.file == origin.kustomization:
             raise NotMechanical(f"it comes from {origin.entry or 'a field'} of {origin.place.file} itself")
-        if origin.field not in ("resources", "bases", *_PATCHES):
-            raise NotMechanical(f"it is made by {origin.entry} of {origin.kustomization}")
         source = self._read(origin.place.file)
         located, rest = _declaration(source, origin.place, path)
         return source, located, rest

@@ -52,6 +52,7 @@ class Plan:
         self.places = places
         self._bound = bound
         self.refused: list[Refused] = []
+        self._scenes: dict[str, Scene] = {}
         self._edits: dict[Spot, Edit] = {}
         self._mends: list[tuple[LocatedFinding, tuple[Spot, ...]]] = []
 
@@ -80,7 +81,7 @@ class Plan:
     def _wanted(self, overlay: Overlay, finding: LocatedFinding) -> list[tuple[Spot, Addition]]:
         if not finding.objects or remedy_for(finding.rule, finding.path) is None:
             return []
-        scene = Scene(overlay.index, self._bound)
+        scene = self._scenes.setdefault(overlay.name, Scene(overlay.index, self._bound))
         found = additions(finding.rule, scene, Field(finding.objects[0], finding.path)) or ()
         return [(self.places.spot(overlay, addition.at), addition) for addition in found]
 

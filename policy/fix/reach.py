@@ -9,7 +9,7 @@ from pathlib import Path
 
 from policy.errors import PolicyError
 from policy.kustomize.sources import SourceCache, SourceTree, load_sources
-from policy.settings import Settings
+from policy.settings import Settings, repository_of
 from policy.targets import Target, TargetKind, is_kustomization, targets
 
 
@@ -50,8 +50,8 @@ def reach_of(files: set[Path], checked: Sequence[Target], settings: Settings) ->
 
 
 def has_repository(settings: Settings) -> bool:
-    """Whether it is known which files belong together: outside of a repository paths are relative to the root."""
-    return settings.repository != Path(settings.repository.anchor)
+    """Whether it is known which files belong together: a Git repository's do, and those below a policy.toml."""
+    return settings.file is not None or repository_of(settings.root) is not None
 
 
 def _named(settings: Settings) -> list[Target]:

@@ -12,9 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
-from policy.findings import Field, FieldPath
+from policy.findings import Field, FieldPath, ObjectRef
 from policy.fix.insertion import Value
 from policy.manifests.index import Index
 from policy.manifests.security import run_as_non_root, run_as_user
@@ -25,7 +26,7 @@ class NotMechanical(Exception):
     """Why a person has to judge this one: a part of a sentence."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Scene:
     """What a remedy may know: all objects of the overlay, and which ServiceAccounts any file binds a role to.
 
@@ -37,7 +38,11 @@ class Scene:
 
     def workload(self, at: Field) -> Workload:
         """The workload that the field is in."""
-        return next(each for each in self.index.workloads if each.ref == at.object)
+        return self._workloads[at.object]
+
+    @cached_property
+    def _workloads(self) -> Mapping[ObjectRef, Workload]:
+        return {each.ref: each for each in reversed(self.index.workloads)}
 
     def container(self, at: Field) -> Container:
         """The container that the field is in."""

@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 
 from policy.engine import examine
+from policy.errors import PolicyError
 from policy.fix.bindings import bound_accounts
 from policy.fix.places import Places
 from policy.fix.plan import Plan, Refused, Unit
@@ -37,12 +38,13 @@ class FileChange:
 class Fixes:
     """What mends findings, and which findings have a remedy that does not fit, with the reason.
 
-    ``mended`` and ``refused`` list a finding once for each overlay that has it.
+    ``mended`` and ``refused`` list a finding once for each overlay that has it. ``errors`` are what could not be read.
     """
 
     changes: tuple[FileChange, ...]
     mended: tuple[LocatedFinding, ...]
     refused: tuple[Refused, ...]
+    errors: tuple[PolicyError, ...] = ()
 
 
 def find_fixes(checked: Sequence[Target], settings: Settings, rules: Sequence[Rule], *, today: datetime.date) -> Fixes:
@@ -69,6 +71,7 @@ def find_fixes(checked: Sequence[Target], settings: Settings, rules: Sequence[Ru
         changes=tuple(_changes(plan, units)),
         mended=tuple(finding for unit in units for finding in unit.findings),
         refused=tuple(plan.refused),
+        errors=(*seen.errors.values(), *(error for overlay in seen.overlays for error in overlay.errors)),
     )
 
 

@@ -163,6 +163,32 @@ def test_a_container_that_a_patch_makes(patch: str, reason: str, repository: Rep
     assert reason in refused(repository, "overlay")
 
 
+def test_a_container_that_comes_from_what_is_not_understood(repository: Repository) -> None:
+    repository.write(
+        {
+            "base/kustomization.yaml": KUSTOMIZATION,
+            "base/web.yaml": WEB,
+            "overlay/kustomization.yaml": "resources:\n  - ../base\ntransformers:\n  - add.yaml\n",
+            "overlay/add.yaml": """\
+                apiVersion: builtin
+                kind: PatchTransformer
+                metadata:
+                  name: add
+                target:
+                  kind: Deployment
+                patch: |-
+                  - op: add
+                    path: /spec/template/spec/containers/-
+                    value:
+                      name: sidecar
+                      image: sidecar:1
+                """,
+        }
+    )
+
+    assert "the place where it belongs is not known exactly" in refused(repository, "overlay")
+
+
 def test_a_field_that_a_patch_takes_away(repository: Repository) -> None:
     repository.write(
         {

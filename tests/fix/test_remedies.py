@@ -83,6 +83,49 @@ def test_a_limit_alone_takes_its_request_along(repository: Repository) -> None:
     assert 'requests:\n              cpu: "0.5"\n              memory: 128Mi\n' in text
 
 
+def test_fields_of_two_mappings_below_the_same_line(repository: Repository) -> None:
+    one = "          resources:\n            requests:\n              cpu: 100m\n"
+    repository.write(
+        OVERLAYS | {"base/web.yaml": WEB.replace("          image: app:1\n", "          image: app:1\n" + one)}
+    )
+
+    assert repository.fix(rules=RESOURCES).code == 0
+
+    limits = "            limits:\n              cpu: 1\n              memory: 256Mi\n"
+    assert one + "              memory: 128Mi\n" + limits in repository.read("base/web.yaml").decode()
+
+
+def test_requests_stand_before_limits_whatever_is_found_first(repository: Repository) -> None:
+    empty = "          resources:\n"
+    repository.write(
+        OVERLAYS | {"base/web.yaml": WEB.replace("          image: app:1\n", "          image: app:1\n" + empty)}
+    )
+
+    assert repository.fix(rules=("limits-set", "requests-set")).code == 0
+
+    requests = '            requests:\n              cpu: "0.5"\n              memory: 128Mi\n'
+    limits = "            limits:\n              cpu: 1\n              memory: 256Mi\n"
+    assert empty + requests + limits in repository.read("base/web.yaml").decode()
+
+
+def test_a_folder_that_is_only_a_part_of_another_is_not_asked(repository: Repository) -> None:
+    """Alone it has no LimitRange, and nobody builds it alone."""
+    repository.write(
+        {
+            "policy.toml": EXPLICIT,
+            "base/kustomization.yaml": "resources:\n  - web\n  - platform\n",
+            "base/web/kustomization.yaml": KUSTOMIZATION,
+            "base/web/web.yaml": WEB,
+            "base/platform/kustomization.yaml": "resources:\n  - limits.yaml\n",
+            "base/platform/limits.yaml": LIMITS,
+            "dev/kustomization.yaml": "resources:\n  - ../base\n",
+            "prod/kustomization.yaml": "resources:\n  - ../base\n",
+        }
+    )
+
+    assert repository.fix("dev", rules=RESOURCES).code == 0
+
+
 def test_a_limit_of_its_own_is_also_the_request(repository: Repository) -> None:
     own = "          resources:\n            limits:\n              cpu: 300m\n              memory: 1Gi\n"
     repository.write(
@@ -248,6 +291,17 @@ def test_nothing_to_show(repository: Repository) -> None:
     repository.write({"web.yaml": WEB})
 
     assert repository.check("--diff", "web.yaml").code == 0
+
+
+def test_what_cannot_be_read_is_told_with_the_diff(repository: Repository) -> None:
+    repository.write({"k8s/web.yaml": BARE, "k8s/broken.yaml": "apiVersion: v1\nkind: Pod\na: [\n"})
+
+    shown = repository.check("--diff", "k8s")
+
+    assert shown.code == 2
+    assert "policy: k8s/broken.yaml:4: not valid YAML" in shown.err
+    assert "k8s reads the file too and does not render" in shown.err
+    assert repository.check("--fix", "k8s").code == 2
 
 
 def test_what_is_told(repository: Repository) -> None:

@@ -250,12 +250,9 @@ def test_only_lines_in_the_style_of_the_file_are_added(
     assert repository.check("k8s", rules=POD_RULES).code == 0
 
 
-def test_a_field_goes_where_people_expect_it(repository: Repository) -> None:
-    repository.write(
-        {
-            "kustomization.yaml": KUSTOMIZATION,
-            "web.yaml": HEAD
-            + """\
+PLACES = {
+    "in their order": (
+        """\
 spec:
   serviceAccountName: web
   volumes: []
@@ -268,12 +265,6 @@ spec:
             - NET_BIND_SERVICE
         runAsGroup: 10001
 """,
-        }
-    )
-
-    repository.fix(".")
-
-    assert repository.read("web.yaml").decode() == HEAD + (
         """\
 spec:
   serviceAccountName: web
@@ -293,5 +284,122 @@ spec:
             - ALL
         runAsGroup: 10001
         allowPrivilegeEscalation: false
-"""
-    )
+""",
+    ),
+    "behind the comments that belong to what is above": (
+        """\
+spec:
+  securityContext:
+    runAsNonRoot: true
+    seccompProfile:
+      type: RuntimeDefault
+  containers:
+    - name: app
+      image: app:1
+      args:
+        - serve
+        # - --debug
+
+          # and more
+      # the next one
+
+    - name: side
+      image: app:1
+""",
+        """\
+spec:
+  securityContext:
+    runAsNonRoot: true
+    seccompProfile:
+      type: RuntimeDefault
+  containers:
+    - name: app
+      image: app:1
+      args:
+        - serve
+        # - --debug
+
+          # and more
+      securityContext:
+        allowPrivilegeEscalation: false
+        capabilities:
+          drop:
+            - ALL
+      # the next one
+
+    - name: side
+      image: app:1
+      securityContext:
+        allowPrivilegeEscalation: false
+        capabilities:
+          drop:
+            - ALL
+""",
+    ),
+    "behind a block of text, and all of it": (
+        """\
+spec:
+  securityContext:
+    runAsNonRoot: true
+    seccompProfile:
+      type: RuntimeDefault
+  containers:
+    - name: app
+      image: app:1
+      args:
+        - |+ # keeps its empty lines
+          serve
+
+
+    - name: side
+      image: app:1
+      args:
+        - |2-
+            serve
+
+
+""",
+        """\
+spec:
+  securityContext:
+    runAsNonRoot: true
+    seccompProfile:
+      type: RuntimeDefault
+  containers:
+    - name: app
+      image: app:1
+      args:
+        - |+ # keeps its empty lines
+          serve
+
+
+      securityContext:
+        allowPrivilegeEscalation: false
+        capabilities:
+          drop:
+            - ALL
+    - name: side
+      image: app:1
+      args:
+        - |2-
+            serve
+      securityContext:
+        allowPrivilegeEscalation: false
+        capabilities:
+          drop:
+            - ALL
+
+
+""",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", PLACES)
+def test_a_field_goes_where_people_expect_it(case: str, repository: Repository) -> None:
+    before, after = PLACES[case]
+    repository.write({"kustomization.yaml": KUSTOMIZATION, "web.yaml": HEAD + before})
+
+    repository.fix(".")
+
+    assert repository.read("web.yaml").decode() == HEAD + after
