@@ -134,7 +134,8 @@ def chart(root: Path, folder: str = "charts/web") -> Path:
         {
             f"{folder}/Chart.yaml": "apiVersion: v2\nname: web\nversion: 1.0.0\n",
             f"{folder}/values.yaml": "replicas: 1\n",
-            f"{folder}/templates/web.yaml": "{{- if .Values.web }}\nkind: Deployment\n{{- end }}\n",
+            f"{folder}/templates/web.yaml": deployment("{{ .Release.Name }}"),
+            f"{folder}/crds/gizmo.yaml": DEFINITION.replace("Widget", "Gizmo").replace("widgets", "gizmos"),
         },
     )
 
