@@ -91,7 +91,8 @@ def test_paths_are_relative_to_the_workspace(workspace: str | None, file: str) -
 
 
 def test_more_than_github_shows_is_said() -> None:
-    enough, too_many = [finding()] * SHOWN, [finding(severity=Severity.WARNING)] * (SHOWN + 1)
+    warning = finding(severity=Severity.WARNING)
+    enough, too_many = [*[finding()] * SHOWN, *[warning] * SHOWN], [warning] * (SHOWN + 1)
 
     assert "GitHub shows" not in render(run_of(enough))
     assert "GitHub shows 10 errors and 10 warnings" in render(run_of(too_many)).splitlines()[-2]

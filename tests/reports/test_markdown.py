@@ -167,6 +167,17 @@ def test_what_does_not_fit_is_counted() -> None:
     assert only_ours(text), outside_code(text)
 
 
+def test_what_does_not_fit_below_is_counted_too() -> None:
+    skips = tuple(LocatedSkip("image-pinned", ("prod",), None, f"reason {number}") for number in range(MANY))
+
+    text = comment(run_of(skipped=skips, errors=tuple(PolicyError(f"{number}") for number in range(25))))
+
+    shown = text.count("\n- `image-pinned` · `prod`: `reason ")
+    assert 500 < shown < MANY
+    assert f"\n\n**{MANY - shown} more lines** did not fit here.\n\n</details>\n" in text
+    assert "\n\n**5 more errors** did not fit here.\n\n" in text
+
+
 MANY = 3000
 HUGE = "買" * 100_000
 

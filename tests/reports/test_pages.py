@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -11,7 +12,7 @@ import msgspec
 import pytest
 
 from policy.cli import main
-from policy.reports.pages import GENERATED, INDEX, files, markdown_page, page, toml, type_name
+from policy.reports.pages import GENERATED, INDEX, files, markdown_page, page, table, toml, type_name
 from policy.rules import RULES
 from policy.rules.rule import Rule
 from policy.settings import load_settings
@@ -44,6 +45,13 @@ def test_a_page_says_what_the_rule_is(rule: Rule) -> None:
     assert "**Why:** " in text
     assert "**Fix:** " in text
     assert text.count("```") % 2 == 0
+
+
+def test_a_rule_that_is_off_or_final_says_so() -> None:
+    rule = replace(RULES[0], enabled=False, exceptable=False)
+
+    assert page(rule).split("\n\n")[2].endswith(" · off by default · no exception can accept it")
+    assert table([rule]).split()[1:3] == [f"{rule.severity.value},", "off"]
 
 
 @pytest.mark.parametrize("rule", WITH_SETTINGS, ids=lambda rule: rule.id)
