@@ -246,7 +246,10 @@ def _settings(parsed: argparse.Namespace) -> Settings:
 
     start = _start(parsed.path)
     file = parsed.config or find_settings_file(start)
-    return load_settings(file.resolve(), RULES) if file else Settings(start, repository_of(start) or Path("/"))
+    if file:
+        return load_settings(file.resolve(), RULES)
+    here = Path.cwd()
+    return Settings(start, repository_of(start) or (here if start.is_relative_to(here) else Path(start.anchor)))
 
 
 def _start(paths: Sequence[str]) -> Path:

@@ -181,10 +181,7 @@ def test_a_stream_a_folder_and_hidden_files_are_read(
     monkeypatch.chdir(tmp_path)
 
     found = findings(capsys, "deep", "--only", "readiness-probe-set")
-    assert {finding["place"]["file"] for finding in found} == {
-        str(tmp_path / "deep/web.yml").lstrip("/"),
-        str(tmp_path / "deep/.hidden/.web.json").lstrip("/"),
-    }
+    assert {finding["place"]["file"] for finding in found} == {"deep/web.yml", "deep/.hidden/.web.json"}
 
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(DEPLOYMENT.encode())))
     (finding,) = findings(capsys, "-", "--only", "readiness-probe-set")
@@ -340,3 +337,92 @@ def test_a_line_separator_that_is_no_newline_moves_no_line(
     (finding,) = findings(capsys, "web.yaml", "--only", "readiness-probe-set")
 
     assert finding["place"]["line"] == 15
+
+
+def shop(folder: Path, settings: str) -> None:
+    """A base that two environments share, and a policy.toml."""
+    for name, resources in {"base": "web.yaml", "dev": "../base", "prod": "../base"}.items():
+        (folder / name).mkdir()
+        (folder / name / "kustomization.yaml").write_text(f"resources:\n  - {resources}\n", encoding="utf-8")
+    (folder / "base/web.yaml").write_text(DEPLOYMENT, encoding="utf-8")
+    text = f'[environments]\ndev = "dev"\nprod = "prod"\n{settings}'
+    (folder / "policy.toml").write_text(text, encoding="utf-8")
+
+
+def exception(text: str) -> str:
+    return f'[[exception]]\nrule = "image-pinned"\nreason = "r"\nowner = "o"\n{text}'
+
+
+def test_places_outside_of_a_repository_are_relative_to_the_working_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shop(tmp_path, "")
+    (tmp_path / "policy.toml").unlink()
+    patch = "patches:\n  - patch: '{apiVersion: apps/v1, kind: Deployment, metadata: {name: web, namespace: shop}}'\n"
+    with (tmp_path / "dev/kustomization.yaml").open("a", encoding="utf-8") as stream:
+        stream.write(patch + "images: [{name: app, newTag: '2'}]\n")
+    monkeypatch.chdir(tmp_path / "dev")
+
+    found = findings(capsys, ".", "--only", "image-pinned", "--only", "readiness-probe-set")
+
+    assert {finding["rule"]: finding["place"]["file"] for finding in found} == {
+        "image-pinned": "kustomization.yaml",
+        "readiness-probe-set": str(tmp_path / "base/web.yaml"),
+    }
+
+
+def test_the_gravest_severity_counts_where_environments_share_a_cause(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rule = '[rules.image-pinned]\nseverity = "warning"\n[rules.image-pinned.environments.prod]\nseverity = "error"\n'
+    shop(tmp_path, rule)
+    monkeypatch.chdir(tmp_path)
+
+    (finding,) = findings(capsys, "--only", "image-pinned")
+
+    assert (finding["overlays"], finding["severity"]) == (["dev", "prod"], "error")
+
+
+def test_an_exception_that_expired_in_one_environment_is_not_told_of_the_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shop(tmp_path, exception('object = "Deployment/web"\nenvironments = ["prod"]\nexpires = 2020-01-01\n'))
+    monkeypatch.chdir(tmp_path)
+
+    found = findings(capsys, "--only", "image-pinned")
+
+    assert [(finding["overlays"], finding["note"]) for finding in found] == [
+        (["dev"], None),
+        (["prod"], "its exception expired on 2020-01-01 (o)"),
+    ]
+
+
+def test_no_exception_is_stale_while_something_could_not_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What could not be read may be what needs it."""
+    shop(tmp_path, "[rules]\nimage-pinned = { enabled = false }\nschema-valid = { enabled = false }\n")
+    with (tmp_path / "policy.toml").open("a", encoding="utf-8") as stream:
+        stream.write(exception('object = "Deployment/gone"\nexpires = 2999-01-01\n'))
+    monkeypatch.chdir(tmp_path)
+
+    def stale() -> bool:
+        main(["check", "--format", "json"])
+        return "exception-stale" in {finding["rule"] for finding in json.loads(capsys.readouterr().out)["findings"]}
+
+    assert stale()
+    (tmp_path / "prod/kustomization.yaml").write_text("resources: [gone.yaml]\n", encoding="utf-8")
+    assert not stale()
+
+
+def test_what_git_keeps_is_not_searched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for folder in (".git/kept", "node_modules/kept", "own"):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "web.yaml").write_text(DEPLOYMENT, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+
+    found = findings(capsys, ".", "--only", "image-pinned")
+
+    assert [finding["place"]["file"] for finding in found] == ["own/web.yaml"]

@@ -14,6 +14,9 @@ _REMOTE = re.compile(
     r"(?i)(?:[a-z][a-z0-9+.-]*::|[a-z][a-z0-9+.-]*://|[\w.-]+@[\w.-]+:|(?:www\.)?github\.com[/:])|^[^/]+\.git(?:[/?]|$)"
 )
 
+BOUNDARIES = (".git", "policy.toml")
+"""What a folder holds that is a repository. Any other folder is only where somebody works: its bases may lie beside."""
+
 
 def is_remote(path: str) -> bool:
     """Whether Kustomize would fetch this path: a URL, or one of the forms that git understands."""
@@ -35,12 +38,13 @@ class Files:
 
     def __init__(self, root: Path, cache: SourceCache, restrict: bool) -> None:
         self.root = os.path.realpath(root)
+        self.is_bound = any(os.path.exists(os.path.join(self.root, name)) for name in BOUNDARIES)
         self.prefix = self.root.rstrip(os.sep) + os.sep
         self.cache = cache
         self.restrict = restrict
 
     def name(self, path: str) -> str:
-        """The path as places show it: relative to the repository's root."""
+        """The path as places show it: relative to the root, or absolute where it lies outside of it."""
         return path[len(self.prefix) :].replace(os.sep, "/") if path.startswith(self.prefix) else path
 
     def data(self, path: str) -> bytes:
@@ -92,6 +96,8 @@ class Files:
         path = os.path.realpath(os.path.join(kustomization.folder, written.replace("\0", "")))
         if "\0" in written or not os.path.exists(path):
             raise kustomization.error(f"{entry} {written!r} does not exist", stated)
+        if os.path.isdir(path) and any(".." in step and step != ".." for step in written.split("/")):
+            raise kustomization.error(f"{entry} {written!r} is no path: two list items have run together", stated)
         folder = str(kustomization.folder).rstrip(os.sep) + os.sep
         if self.restrict and os.path.isfile(path) and not path.startswith(folder):
             raise kustomization.error(
@@ -99,7 +105,7 @@ class Files:
                 "and a kustomization may only name files in or below its own folder",
                 stated,
             )
-        if path != self.root and not path.startswith(self.prefix):
+        if self.is_bound and path != self.root and not path.startswith(self.prefix):
             raise kustomization.error(f"{entry} {written!r} is outside of {self.root}", stated)
         return path
 

@@ -80,8 +80,9 @@ def load_sources(
 ) -> SourceTree:
     """Read the kustomization in ``folder`` and everything that it leads to.
 
-    Places name files relative to ``root``. No part of the tree may lie outside of ``root``; with ``restrict_files`` no
-    file may lie outside of the folder of the kustomization that names it (Kustomize's own default).
+    Places name files relative to ``root``. If that is a repository, no part of the tree may lie outside of it;
+    with ``restrict_files`` no file may lie outside of the folder of the kustomization that names it (Kustomize's own
+    default).
 
     Raises ``SourceError``, with file and line, for whatever cannot be read as what it should be: malformed YAML, text
     that is not UTF-8 or is out of bounds, missing files, cycles, unknown fields, remote generator inputs.
