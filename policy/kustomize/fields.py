@@ -71,7 +71,6 @@ TEMPLATE_LABELS = _specs(
     metadata/labels
     spec/template/metadata/labels {_ANY_TEMPLATE}
     spec/template/metadata/labels StatefulSet apps
-    spec/volumeClaimTemplates[]/metadata/labels StatefulSet apps
     spec/template/metadata/labels Job batch
     spec/jobTemplate/metadata/labels CronJob batch
     spec/jobTemplate/spec/template/metadata/labels CronJob batch
@@ -82,6 +81,8 @@ TEMPLATE_LABELS = _specs(
 _TOGETHER = "spec/template/spec/affinity/podAffinity"
 _APART = "spec/template/spec/affinity/podAntiAffinity"
 _TERM = "DuringSchedulingIgnoredDuringExecution"
+
+CLAIM_LABELS = _specs("spec/volumeClaimTemplates[]/metadata/labels StatefulSet apps", create=True)
 
 SELECTOR_LABELS = (
     _specs(
@@ -103,6 +104,7 @@ SELECTOR_LABELS = (
         """
     )
     + TEMPLATE_LABELS
+    + CLAIM_LABELS
 )
 
 ANNOTATIONS = _specs(
@@ -125,10 +127,11 @@ NAMESPACES = _specs(
 
 REPLICAS = _specs("spec/replicas Deployment,ReplicationController,ReplicaSet,StatefulSet", create=True)
 
-IMAGES = tuple(
-    FieldSpec(f"{pod}/{field}", create=True)
-    for pod in ("spec", "spec/template/spec")
-    for field in ("containers[]/image", "initContainers[]/image", "volumes[]/image/reference")
+_IMAGE_FIELDS = ("containers[]/image", "initContainers[]/image", "volumes[]/image/reference")
+
+IMAGES = (
+    *(FieldSpec(f"{pod}/{each}", create=True) for pod in ("spec", "spec/template/spec") for each in _IMAGE_FIELDS),
+    FieldSpec("spec/jobTemplate/spec/template/spec/volumes[]/image/reference", create=True),
 )
 
 

@@ -103,6 +103,8 @@ def absorb(objects: list[Object], new: Object) -> None:
     old = objects[index]
     _take_metadata(old, new)
     cause = new.root.mark
+    if old.kind == "Secret" and new.behavior == MERGE:
+        _encode_string_data(old)
     for field in ("data", "binaryData"):
         _take_data(old, new, field, cause, keep=new.behavior == MERGE)
     new.declared = old.declared
@@ -114,6 +116,17 @@ def absorb(objects: list[Object], new: Object) -> None:
     new.renamed_by = old.renamed_by
     new.needs_hash = new.needs_hash and old.needs_hash
     objects[index] = new
+
+
+def _encode_string_data(secret: Object) -> None:
+    """Move what ``stringData`` says to ``data``, as the API server would."""
+    stated = secret.root.fields.get("stringData")
+    if isinstance(stated, Map):
+        data = secret.root.fields.setdefault("data", Map(stated.mark))
+        if isinstance(data, Map):
+            for key, node in stated.fields.items():
+                if isinstance(node, Scalar):
+                    data.fields[key] = Scalar(_base64(node.text.encode()), STR, node.mark)
 
 
 def _take_metadata(old: Object, new: Object) -> None:

@@ -25,18 +25,8 @@ class MergeError(Exception):
 
 def merge_patch(target: Map, patch: Map) -> Map | None:
     """Merge ``patch`` into ``target`` in place; None if the patch deletes the object."""
-    holder = Map(target.mark, {"": target})
-    _walk_field(holder, {"": patch}, "", None)
-    result = holder.fields.get("")
-    if result is None:
-        return None
-    if not isinstance(result, Map):
-        raise MergeError("an object must stay a mapping")
-    for cause, old in (holder.lost or {}).get("", ()):
-        assert isinstance(old, Map)
-        for name, node in old.fields.items():
-            result.lost = {**(result.lost or {}), name: [(cause, node)]}
-    return result
+    result = _walk(target, patch, None)
+    return None if result is None else target  # Kustomize does not replace an object, whatever the patch says
 
 
 def _walk(dest: Node | None, patch: Node | None, schema: Schema | None) -> Node | None:

@@ -76,9 +76,9 @@ def add_labels(objects: Iterable[Object], kustomization: Kustomization) -> None:
         specs = _custom_specs(item.fields.get("fields"))
         if flag(item, "includeSelectors"):
             specs += fields.SELECTOR_LABELS
-        elif flag(item, "includeTemplates"):
-            specs += fields.TEMPLATE_LABELS
         else:
+            specs += fields.TEMPLATE_LABELS if flag(item, "includeTemplates") else ()
+            specs += fields.CLAIM_LABELS if flag(item, "includeVolumeClaimTemplates") else ()
             specs += (fields.METADATA_LABELS,)
         pairs = text_map(item.fields.get("pairs"), kustomization, f"{entry}.pairs")
         _set_entries(objects, kustomization, entry, pairs, specs)
@@ -187,8 +187,9 @@ def _set_image(objects: Iterable[Object], kustomization: Kustomization, entry: s
 
 def image_matcher(name: str) -> Callable[[str], bool]:
     """Whether an image reference is of this name, with whatever tag and digest; the name is a regular expression."""
+    tag = "[a-zA-Z0-9_.{}-]*"
     try:
-        pattern = re.compile(f"{name}(:[a-zA-Z0-9_.{{}}-]*)?(@sha256:[a-zA-Z0-9_.{{}}-]*)?")
+        pattern = re.compile(f"{name}(:{tag})?(@[a-zA-Z0-9]+([.+_-][a-zA-Z0-9]+)*:{tag})?")
     except re.error:
         return lambda _: False
     return lambda image: pattern.fullmatch(image) is not None

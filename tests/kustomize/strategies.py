@@ -14,6 +14,7 @@ Draw = st.DrawFn
 NAMES = ("web", "api")
 CONTAINERS = ("app", "side", "log")
 NAMESPACES = ("shop", "tools")
+_INCLUDED = ("includeSelectors", "includeTemplates", "includeVolumeClaimTemplates")
 _KIND_VERSIONS = {
     "Deployment": "apps/v1",
     "StatefulSet": "apps/v1",
@@ -191,7 +192,8 @@ class Shape:
                     selector=lambda: {"matchLabels": self.map("app", "tier")},
                     serviceName=lambda: values.one(NAMES),
                 )
-                return {"spec": {**spec, "template": self.template()}}
+                claims = [{"metadata": {"name": "data"}}] if kind == "StatefulSet" else []
+                return {"spec": {**spec, "template": self.template(), "volumeClaimTemplates": claims}}
             case "CronJob":
                 return {"spec": {"schedule": values.text(), "jobTemplate": {"spec": {"template": self.template()}}}}
             case "Service":
@@ -371,7 +373,7 @@ class Layer:
 
     def label(self) -> dict[str, Any]:
         pairs = {each: self.values.text() for each in self.values.some(("app", "env", "team"), 1)}
-        return {"pairs": pairs, **self.values.one(({}, {"includeSelectors": True}, {"includeTemplates": True}))}
+        return {"pairs": pairs, **dict.fromkeys(self.values.some(_INCLUDED), True)}
 
     def replacement(self) -> dict[str, Any]:
         source, target = self.values.one(tuple(self.objects)), self.values.one(tuple(self.objects))

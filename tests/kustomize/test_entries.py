@@ -55,6 +55,15 @@ def _keyed(*lists: list[Any]) -> list[dict[Any, int]] | None:
     return None
 
 
+def _is_reference(path: FieldPath) -> bool:
+    """Whether the field names another object: in which namespace that is decides whether the name follows it."""
+    return (
+        path[0] in ("subjects", "roleRef")
+        or path[-1] in ("serviceName", "serviceAccountName", "secretName")
+        or (path[-1] == "name" and path[-2] in ("configMapRef", "configMap", "service", "scaleTargetRef"))
+    )
+
+
 def leaves(value: Any, path: FieldPath = ()) -> Iterator[FieldPath]:
     if isinstance(value, dict) and value:
         for key, each in value.items():
@@ -140,6 +149,13 @@ class Renders:
         number, path = changed
         return f"{self.documents[number]['kind']} {'.'.join(map(str, path))}"
 
+    def is_absent(self, changed: Changed) -> bool:
+        try:
+            self.value(changed)
+        except (KeyError, IndexError, TypeError):
+            return True
+        return False
+
     def value(self, changed: Changed) -> Any:
         number, path = changed
         value: Any = self.documents[number]
@@ -151,9 +167,11 @@ class Renders:
         for entry, fields in self.changed.items():
             for field in fields:
                 found = self.origin(field)
-                if found == entry:
+                if found == entry or (entry[1] == "namespace" and _is_reference(field[1])):
                     continue
                 assert found is not None, self.name(field)
+                if found[1].startswith("patches") and self.is_absent(field):
+                    continue  # in a list item that was deleted, and added again by another patch
                 is_unjudged = found not in self.changed and not found[1].startswith("resources")
                 also = is_unjudged or field in self.changed.get(found, ())
                 assert also, f"{self.name(field)} changes without {entry}, but belongs to {found}"
@@ -164,7 +182,7 @@ class Renders:
                 field = (number, path)
                 value = self.value(field)
                 is_unique = isinstance(value, str) and _UNIQUE.fullmatch(value)
-                if not is_unique and not (isinstance(value, int) and value > 100):
+                if not is_unique and not (isinstance(value, int) and value > 100 and path[-1] != "containerPort"):
                     continue
                 found = self.origin(field)
                 if found in self.changed:
