@@ -91,7 +91,7 @@ class Removal:
 
 def removals() -> Iterator[Removal]:
     """What --fix can restore: the lines of a field, with those below it that are indented further."""
-    defaults = {"cpu: 100m", "memory: 128Mi", "cpu: 200m", "memory: 256Mi"}
+    defaults = {"requests: cpu: 100m", "requests: memory: 128Mi", "limits: cpu: 200m", "limits: memory: 256Mi"}
     tokens: dict[str, list[tuple[str, int, int]]] = {}
     for file in sorted((REPOSITORY / "base").rglob("*.yaml")):
         name = str(file.relative_to(REPOSITORY))
@@ -103,13 +103,20 @@ def removals() -> Iterator[Removal]:
                 yield Removal((part,))
             elif key == "automountServiceAccountToken" and line.endswith("false"):
                 tokens.setdefault(file.parent.name, []).append(part)
-            elif line.strip() in defaults and "limit-range" not in name:
+            elif f"{holder_of(lines, number)} {line.strip()}" in defaults and "limit-range" not in name:
                 yield Removal((part,))
     for account, parts in tokens.items():
         if account.endswith("-db"):
             yield Removal((*parts, *tokens["postgres"]))
         elif len(parts) == 2:
             yield Removal(tuple(parts))
+
+
+def holder_of(lines: Sequence[str], number: int) -> str:
+    """The nearest line above that is indented less."""
+    indent = len(lines[number]) - len(lines[number].lstrip())
+    above = (line for line in reversed(lines[:number]) if len(line) - len(line.lstrip()) < indent)
+    return next(above, "").strip()
 
 
 def end_of(lines: Sequence[str], start: int) -> int:
