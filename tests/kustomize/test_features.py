@@ -401,7 +401,8 @@ CASES: dict[str, dict[str, str]] = {
     "JSON, carriage returns and a byte order mark": {
         **overlay("namespace: x"),
         "base/deployment.yaml": (
-            '\ufeff{"apiVersion": "v1",\r\n "kind": "ConfigMap",\r\n\t"metadata": {"name": "a"}, "data": {"a": "b\\nc"}}\r\n'
+            '\ufeff{"apiVersion": "v1",\r\n "kind": "ConfigMap",\r\n'
+            '\t"metadata": {"name": "a"}, "data": {"a": "b\\nc"}}\r\n'
         ),
     },
     "names by any case": {
