@@ -78,6 +78,48 @@ OVERLAY: dict[str, dict[str, str | bytes]] = {
     },
     "a remote base": {"kustomization.yaml": "resources:\n  - https://github.com/example/repository//base?ref=v1\n"},
     "a path out of the repository": {"kustomization.yaml": "resources:\n  - ../../../../etc\n"},
+    "a tag that is a number": {
+        "kustomization.yaml": "resources: [base]\nimages:\n  - name: other\n    newTag: '1'\n",
+        "base/kustomization.yaml": "resources: [../config]\nimages:\n  - name: app\n    newTag: 1.5\n",
+        "config/kustomization.yaml": "resources: [config.yaml]\n",
+        "config/config.yaml": CONFIG,
+    },
+    "a count that is text": {
+        "kustomization.yaml": "resources: [config.yaml]\nreplicas:\n  - name: web\n    count: '3'\n",
+        "config.yaml": CONFIG,
+    },
+    "an operation on nothing": {
+        "kustomization.yaml": "resources: [config.yaml]\npatches:\n  - target: {kind: ConfigMap}\n    patch: |\n"
+        "      - op: replace\n        path: /data/level\n        value: debug\n"
+        "      - op: replace\n        path: /spec/x\n        value: 1\n",
+        "config.yaml": CONFIG,
+    },
+    "a removal of nothing in a file": {
+        "kustomization.yaml": "resources: [config.yaml]\npatches:\n  - {path: patch.yaml, target: {kind: ConfigMap}}\n",
+        "config.yaml": CONFIG,
+        "patch.yaml": "- op: remove\n  path: /data/gone\n",
+    },
+    "a test that fails": {
+        "kustomization.yaml": "resources: [config.yaml]\npatches:\n  - target: {kind: ConfigMap}\n    patch: |\n"
+        "      - op: test\n        path: /data/level\n        value: debug\n",
+        "config.yaml": CONFIG,
+    },
+    "an object that is there twice": {
+        "kustomization.yaml": "resources: [config.yaml, again.yaml]\n",
+        "config.yaml": CONFIG,
+        "again.yaml": "# again\n" + CONFIG,
+    },
+    "an object that is reached in two ways": {
+        "kustomization.yaml": "resources: [a, b]\n",
+        "a/kustomization.yaml": "resources: [../base]\n",
+        "b/kustomization.yaml": "resources: [../base]\n",
+        "base/kustomization.yaml": "resources: [config.yaml]\n",
+        "base/config.yaml": CONFIG,
+    },
+    "a chart": {
+        "kustomization.yaml": "resources: [config.yaml]\nhelmCharts:\n  - name: redis\n",
+        "config.yaml": CONFIG,
+    },
     "a path with a null character": {"kustomization.yaml": 'resources:\n  - "a\\0b"\n'},
     "a path that is too long": {"kustomization.yaml": f"resources:\n  - {'x' * 300}\n"},
 }
@@ -96,6 +138,14 @@ EXPECTED = {
     "a missing patch file": "kustomization.yaml:3:",
     "a remote base": "kustomization.yaml:2:",
     "a path out of the repository": "kustomization.yaml:2:",
+    "a tag that is a number": "base/kustomization.yaml:4: images[0].newTag must be text, not a number (quote it)",
+    "a count that is text": "kustomization.yaml:4: replicas[0].count must be a whole number, not text",
+    "an operation on nothing": "kustomization.yaml:9: the patch cannot replace /spec/x, for the object has nothing",
+    "a removal of nothing in a file": "patch.yaml:2: the patch cannot remove /data/gone, for the object has nothing",
+    "a test that fails": "kustomization.yaml:6: the patch tests /data/level, which holds another value",
+    "an object that is there twice": "again.yaml:5: ConfigMap/settings.shop is there twice, first in config.yaml:4",
+    "an object that is reached in two ways": "base/config.yaml:4: ConfigMap/settings.shop is there twice: this file is",
+    "a chart": "kustomization.yaml:2: Helm charts are not rendered here",
     "a path with a null character": "kustomization.yaml:2: resources[0] 'a\\x00b' does not exist",
     "a path that is too long": "kustomization.yaml:2:",
 }
