@@ -83,10 +83,12 @@ def insert(text: str, wanted: Iterable[tuple[Holder, Fields]]) -> str:
         for name in sorted(fields, key=_rank):
             offset = _offset(text, holder, name)
             lines[offset].extend(_written({name: fields[name]}, holder.column, holder))
-    for offset in sorted(lines, reverse=True):
+    parts, start = [], 0
+    for offset in sorted(lines):
         ends = layout.line_break(text, offset)
-        text = text[:offset] + "".join(ends + line for line in lines[offset]) + text[offset:]
-    return text
+        parts += [text[start:offset], *(ends + line for line in lines[offset])]
+        start = offset
+    return "".join([*parts, text[start:]])
 
 
 def _rank(name: str) -> int:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from policy.errors import SourceError
@@ -23,7 +25,7 @@ _NAMES = ("name", "key", "mountPath", "devicePath")
 _BYTE_ORDER_MARK = "\ufeff"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SourceText:
     """A source file as it is on disk; ``text`` is without its byte order mark, if it has one."""
 
@@ -32,6 +34,21 @@ class SourceText:
     data: bytes
     text: str
     documents: tuple[layout.Node, ...]
+
+    @cached_property
+    def is_json_patch(self) -> bool:
+        """Whether it is a list of operations."""
+        return any(isinstance(root, layout.Sequence) for root in self.documents)
+
+    @cached_property
+    def at(self) -> Mapping[tuple[int, int], Sequence[tuple[Located, layout.Entry]]]:
+        """The entries, each with the mapping that it is in, by the line and column of their key and of their value."""
+        found: defaultdict[tuple[int, int], list[tuple[Located, layout.Entry]]] = defaultdict(list)
+        for holder in (each for root in self.documents for each in layout.walk(root)):
+            for entry in holder.node.entries if isinstance(holder.node, layout.Mapping) else ():
+                for node in (entry.key, entry.value):
+                    found[node.line, node.column].append((holder, entry))
+        return found
 
     def encoded(self, text: str) -> bytes:
         """Another text of this file, as bytes."""
@@ -116,33 +133,29 @@ def _declaration(source: SourceText, place: Place, path: FieldPath) -> tuple[Loc
 
     The place is that of a mapping's key, or of the name of the list item or object that the field is in.
     """
-    if any(isinstance(root, layout.Sequence) for root in source.documents):
+    if source.is_json_patch:
         raise NotMechanical(f"{place} is part of a JSON patch")
-    wanted = (place.line, place.column - 1)
     below_item = _after_item(path)
-    for root in source.documents:
-        for holder in layout.walk(root):
-            if not isinstance(holder.node, layout.Mapping):
-                continue
-            for entry in holder.node.entries:
-                for found in _told_by(holder, entry, wanted, is_item=len(below_item) < len(path)):
-                    inside = _after_item(found.path)
-                    is_alike = (len(inside) < len(found.path)) == (len(below_item) < len(path))
-                    if is_alike and below_item[: len(inside)] == inside and len(inside) < len(below_item):
-                        return found, below_item[len(inside) :]
+    is_item = len(below_item) < len(path)
+    for holder, entry in source.at.get((place.line, place.column - 1), ()):
+        for found in _told_by(holder, entry, place, is_item=is_item):
+            inside = _after_item(found.path)
+            is_alike = (len(inside) < len(found.path)) == is_item
+            if is_alike and below_item[: len(inside)] == inside and len(inside) < len(below_item):
+                return found, below_item[len(inside) :]
     raise NotMechanical("the place where it belongs is taken away by a patch, or is none that can be written to")
 
 
-def _told_by(holder: Located, entry: layout.Entry, wanted: tuple[int, int], *, is_item: bool) -> Iterator[Located]:
-    """The mappings that an entry at the wanted line and column may stand for."""
-    if (entry.key.line, entry.key.column) == wanted:
+def _told_by(holder: Located, entry: layout.Entry, place: Place, *, is_item: bool) -> Iterator[Located]:
+    """The mappings that an entry with its key, or its value, at a place may stand for."""
+    if (entry.key.line, entry.key.column) == (place.line, place.column - 1):
         if isinstance(entry.value, layout.Mapping):
             yield holder.child(entry.name, entry.value)
         elif isinstance(entry.value, layout.Scalar) and entry.value.is_empty:
             yield holder
         if is_item and holder.node.start == entry.key.start:
             yield holder
-    elif (entry.value.line, entry.value.column) == wanted and entry.name in _NAMES:
+    elif entry.name in _NAMES:
         yield holder if is_item else Located(holder.root, ())
 
 

@@ -91,7 +91,7 @@ class Removal:
 
 def removals() -> Iterator[Removal]:
     """What --fix can restore: the lines of a field, with those below it that are indented further."""
-    defaults = {"requests: cpu: 100m", "requests: memory: 128Mi", "limits: cpu: 200m", "limits: memory: 256Mi"}
+    defaults = {"requests: cpu: 100m": "limits: cpu: 200m", "requests: memory: 128Mi": "limits: memory: 256Mi"}
     tokens: dict[str, list[tuple[str, int, int]]] = {}
     for file in sorted((REPOSITORY / "base").rglob("*.yaml")):
         name = str(file.relative_to(REPOSITORY))
@@ -103,8 +103,10 @@ def removals() -> Iterator[Removal]:
                 yield Removal((part,))
             elif key == "automountServiceAccountToken" and line.endswith("false"):
                 tokens.setdefault(file.parent.name, []).append(part)
-            elif f"{holder_of(lines, number)} {line.strip()}" in defaults and "limit-range" not in name:
-                yield Removal((part,))
+            elif limit := defaults.get(said(lines, number)):  # with its limit, which would else become the request
+                same = next((other for other in range(number, number + 8) if said(lines, other) == limit), None)
+                if same is not None:
+                    yield Removal((part, (name, same, same + 1)))
     for account, parts in tokens.items():
         if account.endswith("-db"):
             yield Removal((*parts, *tokens["postgres"]))
@@ -112,11 +114,13 @@ def removals() -> Iterator[Removal]:
             yield Removal(tuple(parts))
 
 
-def holder_of(lines: Sequence[str], number: int) -> str:
-    """The nearest line above that is indented less."""
+def said(lines: Sequence[str], number: int) -> str:
+    """A line behind the nearest one above that is indented less: ``requests: cpu: 100m``."""
+    if number >= len(lines):
+        return ""
     indent = len(lines[number]) - len(lines[number].lstrip())
     above = (line for line in reversed(lines[:number]) if len(line) - len(line.lstrip()) < indent)
-    return next(above, "").strip()
+    return f"{next(above, '').strip()} {lines[number].strip()}"
 
 
 def end_of(lines: Sequence[str], start: int) -> int:
