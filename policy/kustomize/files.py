@@ -94,10 +94,10 @@ class Files:
                 stated,
             )
         path = os.path.realpath(os.path.join(kustomization.folder, written.replace("\0", "")))
+        if not os.path.isfile(path) and any(".." in step and step != ".." for step in written.split("/")):
+            raise kustomization.error(f"{entry} {written!r} is no path: two list items have run together", stated)
         if "\0" in written or not os.path.exists(path):
             raise kustomization.error(f"{entry} {written!r} does not exist", stated)
-        if os.path.isdir(path) and any(".." in step and step != ".." for step in written.split("/")):
-            raise kustomization.error(f"{entry} {written!r} is no path: two list items have run together", stated)
         folder = str(kustomization.folder).rstrip(os.sep) + os.sep
         if self.restrict and os.path.isfile(path) and not path.startswith(folder):
             raise kustomization.error(

@@ -288,6 +288,7 @@ def parse(text: str, source: Source, *, yaml_1_1: bool = False, shift: Shift | N
 
 class _Builder:
     def __init__(self, text: str, source: Source, yaml_1_1: bool, shift: Shift) -> None:
+        self.text = text
         self.source = source
         self.yaml_1_1 = yaml_1_1
         self.line = shift.lines + 1
@@ -299,7 +300,7 @@ class _Builder:
         try:
             self.parser = _Parser(text)
         except yaml.YAMLError as error:
-            raise self.malformed(error, text) from None
+            raise self.malformed(error) from None
 
     def documents(self) -> Parsed:
         try:
@@ -320,7 +321,7 @@ class _Builder:
             self.parser.dispose()
         return self.parsed
 
-    def malformed(self, error: yaml.YAMLError, text: str = "") -> SourceError:
+    def malformed(self, error: yaml.YAMLError) -> SourceError:
         mark = getattr(error, "problem_mark", None)
         position = getattr(error, "position", None)
         problem = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error)
@@ -328,7 +329,7 @@ class _Builder:
         if mark is not None:
             line += mark.line
         elif isinstance(position, int):
-            line += text.count("\n", 0, position)
+            line += self.text.encode().count(b"\n", 0, position)
         if self.fixed is not None:
             line = self.fixed.line
         return SourceError(f"malformed YAML: {problem}", file=self.source.file, line=line)
