@@ -12,7 +12,7 @@ from policy.errors import RenderError
 from policy.kustomize.render import render
 from tests.conftest import REPOSITORY
 from tests.kustomize.strategies import Tree, show, trees
-from tests.kustomize.trees import EXAMPLES, assert_same, write
+from tests.kustomize.trees import DERANDOMIZE, EXAMPLES, assert_same, write
 
 OVERLAYS = sorted(
     path.parent.relative_to(REPOSITORY).as_posix() for path in REPOSITORY.glob("overlays/*/kustomization.yaml")
@@ -29,7 +29,7 @@ def test_this_repository(kustomize: Path, folder: str) -> None:
     assert_same(kustomize, REPOSITORY / folder, REPOSITORY)
 
 
-@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=EXAMPLES, derandomize=DERANDOMIZE, deadline=None, suppress_health_check=list(HealthCheck))
 @given(tree=trees())
 def test_random_trees(kustomize: Path, tree: Tree) -> None:
     with tempfile.TemporaryDirectory() as folder:

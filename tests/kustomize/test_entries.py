@@ -24,7 +24,7 @@ from policy.kustomize.render import render_all
 from policy.kustomize.sources import load_sources
 from policy.manifests.load import load_documents
 from tests.kustomize.strategies import Tree, show, trees
-from tests.kustomize.trees import EXAMPLES, write
+from tests.kustomize.trees import DERANDOMIZE, EXAMPLES, write
 
 Entry = tuple[str, str]
 """The kustomization file and the entry."""
@@ -189,7 +189,9 @@ class Renders:
                     assert field in self.changed[found], f"{self.name(field)} stays the same without {found}"
 
 
-@settings(max_examples=max(EXAMPLES // 2, 1), deadline=None, suppress_health_check=list(HealthCheck))
+@settings(
+    max_examples=max(EXAMPLES // 2, 1), derandomize=DERANDOMIZE, deadline=None, suppress_health_check=list(HealthCheck)
+)
 @given(tree=trees(unique=True))
 def test_what_changes_without_an_entry_belongs_to_it(kustomize: Path, tree: Tree) -> None:
     with tempfile.TemporaryDirectory() as folder:
