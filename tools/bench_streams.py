@@ -132,9 +132,12 @@ def _linear(measured: Mapping[int, Mapping[str, Cost]]) -> Iterator[tuple[str, b
     each = [(measured[size][RULES].processor - start) / size * 1e6 for size in (small, large)]
     fits = each[1] <= each[0] * most
     yield (
-        f"{RULES}: {each[0]:.0f} µs for an object at {small:,}, {each[1]:.0f} µs at {large:,}: "
-        f"{'within' if fits else 'over'} {most} times"
-    ), fits
+        (
+            f"{RULES}: {each[0]:.0f} µs for an object at {small:,}, {each[1]:.0f} µs at {large:,}: "
+            f"{'within' if fits else 'over'} {most} times"
+        ),
+        fits,
+    )
 
 
 def _programs(root: Path, work: Path, checkov: Path | None) -> Iterator[Program]:
