@@ -16,7 +16,7 @@ import msgspec
 
 from policy.manifests import blocks
 
-_SEPARATOR = re.compile(r"^---(?=[ \t\r\n]|\Z)", re.MULTILINE)
+_AFTER_SEPARATOR = frozenset(("", " ", "\t", "\r", "\n"))
 _DIRECTIVE_OR_END = re.compile(r"^(?:%|\.\.\.(?:[ \t\r\n]|\Z))|\r(?!\n)", re.MULTILINE)
 
 
@@ -44,11 +44,11 @@ def load_texts(text: str, name: str) -> Iterator[Loaded]:
     Raises:
         SourceError: the text is no YAML, nests too deep, or expands aliases without bound.
     """
-    if _DIRECTIVE_OR_END.search(text):
+    if _may_have_directives(text):
         yield from _load_by_lines(text, name)
         return
     start, line = 0, 1
-    for end in [match.start() for match in _SEPARATOR.finditer(text) if match.start()] + [len(text)]:
+    for end in _ends(text):
         chunk = text[start:end]
         try:
             yield Loaded(blocks.read(chunk.removeprefix("---\n")), chunk, line, True)
@@ -56,6 +56,23 @@ def load_texts(text: str, name: str) -> Iterator[Loaded]:
             for _, value in load_exactly(chunk, name, line):
                 yield Loaded(value, chunk, line, False)
         start, line = end, line + chunk.count("\n")
+
+
+def _may_have_directives(text: str) -> bool:
+    """Whether there is a directive, an end of a document, or a lone CR; most texts are told by what they do not hold."""
+    if "\r" in text or "\n%" in text or "\n..." in text or text.startswith(("%", "...")):
+        return _DIRECTIVE_OR_END.search(text) is not None
+    return False
+
+
+def _ends(text: str) -> Iterator[int]:
+    """Where the documents end: before a ``---`` at the beginning of a line that nothing but white space follows."""
+    at = text.find("\n---")
+    while at >= 0:
+        if text[at + 4 : at + 5] in _AFTER_SEPARATOR:
+            yield at + 1
+        at = text.find("\n---", at + 4)
+    yield len(text)
 
 
 def _load_by_lines(text: str, name: str) -> Iterator[Loaded]:
