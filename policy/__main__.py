@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from typing import NoReturn
@@ -10,10 +11,12 @@ from policy.cli import main
 
 
 def run() -> NoReturn:
-    """Ends the process at once: to take apart what a check of many objects has read would cost as much as reading it.
+    """Without a search for garbage, and the process ends at once: what a check has read lives until its end.
 
-    Nothing is left for Python to do then; files are written, and what was started has ended.
+    To take apart what was read of many objects costs as much as reading it. Nothing else is left for Python to do at
+    the end; files are written, and what was started has ended.
     """
+    gc.disable()
     code = main()
     sys.stdout.flush()
     sys.stderr.flush()

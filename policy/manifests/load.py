@@ -59,7 +59,7 @@ def load_texts(text: str, name: str) -> Iterator[Loaded]:
 
 
 def _may_have_directives(text: str) -> bool:
-    """Whether there is a directive, an end of a document, or a lone CR; most texts are told by what they do not hold."""
+    """Whether there is a directive, an end of a document, or a lone CR; most hold none of their signs."""
     if "\r" in text or "\n%" in text or "\n..." in text or text.startswith(("%", "...")):
         return _DIRECTIVE_OR_END.search(text) is not None
     return False
