@@ -39,8 +39,9 @@ in policy.toml lists what exists elsewhere, with `*` for any part, e.g. `outside
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
+
+import msgspec
 
 from policy.findings import Field, Finding, Severity, Skipped
 from policy.manifests.cluster_dns import Answer, ClusterDns
@@ -65,8 +66,7 @@ class HostOptions(Options, frozen=True):
     cluster_domain: str = "cluster.local"
 
 
-@dataclass(frozen=True, slots=True)
-class _Mention:
+class _Mention(msgspec.Struct, frozen=True):
     """A host, where it stands, and how the place is called."""
 
     host: Host
