@@ -22,10 +22,13 @@ from policy.manifests.scalars import json_key, resolve
 
 MAX_DEPTH = 100
 MAX_NODES_BY_ALIAS = 200_000
+MAX_SCALAR = 1536 * 1024
+"""How long one value may be: what etcd takes as a whole object, by default (``--max-request-bytes``)."""
 
 _SEPARATOR = re.compile(r"^---(?=[ \t\r\n]|\Z)", re.MULTILINE)
 _DIRECTIVE_OR_END = re.compile(r"^(?:%|\.\.\.(?:[ \t\r\n]|\Z))|\r(?!\n)", re.MULTILINE)
 _STR = "tag:yaml.org,2002:str"
+_WEIGHT = 7  # 128 characters of text weigh as much as a node
 
 
 def load_documents(text: str, name: str) -> Iterator[tuple[int, Any]]:
@@ -34,7 +37,8 @@ def load_documents(text: str, name: str) -> Iterator[tuple[int, Any]]:
     Nobody may change what is yielded: equal parts of documents are the same object.
 
     Raises:
-        SourceError: the text is no YAML, nests deeper than ``MAX_DEPTH``, or expands aliases without bound.
+        SourceError: the text is no YAML, nests deeper than ``MAX_DEPTH``, expands aliases without bound, or holds a
+            value longer than ``MAX_SCALAR``.
     """
     if _DIRECTIVE_OR_END.search(text):
         yield from load_exactly(text, name)
@@ -43,6 +47,8 @@ def load_documents(text: str, name: str) -> Iterator[tuple[int, Any]]:
     for end in [match.start() for match in _SEPARATOR.finditer(text) if match.start()] + [len(text)]:
         chunk = text[start:end]
         try:
+            if len(chunk) > MAX_SCALAR and max(map(len, chunk.split("\n"))) > MAX_SCALAR:
+                raise blocks.Unfamiliar
             yield line, blocks.read(chunk.removeprefix("---\n"))
         except blocks.Unfamiliar:
             yield from ((line, value) for _, value in load_exactly(chunk, name, line))
@@ -101,9 +107,11 @@ class _Builder:
         kind = type(event)
         self._nodes += 1
         if kind is yaml.ScalarEvent:
+            weight = len(event.value) >> _WEIGHT
+            self._nodes += weight
             value = self._scalar(event)
             if event.anchor:
-                self._anchors[event.anchor] = (value, 1)
+                self._anchors[event.anchor] = (value, 1 + weight)
             return value
         if kind is yaml.AliasEvent:
             return self._alias(event)
@@ -117,6 +125,9 @@ class _Builder:
 
     def _scalar(self, event: Any) -> Any:
         value: str = event.value
+        if len(value) > MAX_SCALAR:
+            says = f"a value of more than {MAX_SCALAR >> 10} KiB, which no cluster stores"
+            raise SourceError(says, file=self._name, line=self._line(event))
         if event.implicit[0]:
             return resolve(value)
         tag = event.tag
