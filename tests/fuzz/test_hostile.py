@@ -13,15 +13,16 @@ import pytest
 
 SECONDS = 1
 MEGABYTES = 300
+SAID = "said.txt"
 
 RUN = """\
 import json, resource, subprocess, sys
 def limit():
     resource.setrlimit(resource.RLIMIT_CPU, (%d, %d))
-done = subprocess.run([sys.executable, "-m", "policy", "check", *sys.argv[1:]], preexec_fn=limit,
-                      stdin=subprocess.DEVNULL, capture_output=True, text=True)
-used = resource.getrusage(resource.RUSAGE_CHILDREN)
-print(json.dumps([done.returncode, done.stdout + done.stderr, used.ru_maxrss]))
+with open("%s", "wb") as said:
+    done = subprocess.run([sys.executable, "-m", "policy", "check", *sys.argv[1:]], preexec_fn=limit,
+                          stdin=subprocess.DEVNULL, stdout=said, stderr=said)
+print(json.dumps([done.returncode, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss]))
 """
 """A process of its own measures: its children alone count, and they start small."""
 
@@ -108,9 +109,10 @@ def refused(folder: Path, files: dict[str, str], argument: str) -> str:
     for name, text in files.items():
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text(text, encoding="utf-8")
-    command = [sys.executable, "-c", RUN % (SECONDS, SECONDS), argument]
+    command = [sys.executable, "-c", RUN % (SECONDS, SECONDS, SAID), argument]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
-    code, said, kilobytes = json.loads(done.stdout)
+    code, kilobytes = json.loads(done.stdout)
+    said: str = (folder / SAID).read_text(encoding="utf-8")
     assert code == 2, (code, said[:500])
     assert kilobytes / 1000 <= MEGABYTES
     told = [line for line in said.splitlines() if line.startswith(("could not run", "policy: "))]
