@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from policy import schema
 from policy.errors import PolicyError, SourceError
 from policy.exceptions import Exceptions
-from policy.findings import Field, Finding, Place, Severity, Skipped
+from policy.findings import Field, Finding, ObjectRef, Place, Severity, Skipped
 from policy.manifests.index import Index
 from policy.manifests.load import paused_garbage_collector
 from policy.manifests.paths import by_name
@@ -401,9 +401,11 @@ def _merged(findings: Sequence[LocatedFinding]) -> Iterator[LocatedFinding]:
             yield group[0]
             continue
         overlays = dict.fromkeys(name for finding in group for name in finding.overlays)
-        objects = {(ref.kind, ref.name): ref for finding in reversed(group) for ref in finding.objects}
+        objects: dict[tuple[str, str], ObjectRef] = {}
+        for ref in (ref for finding in group for ref in finding.objects):  # the first is the one that the path is of
+            objects.setdefault((ref.kind, ref.name), ref)
         severity = min((finding.severity for finding in group), key=_SEVERITIES.index)
-        yield replace(group[0], overlays=tuple(overlays), objects=tuple(reversed(objects.values())), severity=severity)
+        yield replace(group[0], overlays=tuple(overlays), objects=tuple(objects.values()), severity=severity)
 
 
 def _merged_accepted(accepted: Sequence[Accepted]) -> Iterator[Accepted]:

@@ -44,14 +44,17 @@ class Scene(msgspec.Struct, frozen=True, dict=True):
     def _workloads(self) -> Mapping[ObjectRef, Workload]:
         return {each.ref: each for each in reversed(self.index.workloads)}
 
+    @cached_property
+    def _raw(self) -> Mapping[ObjectRef, Mapping[str, Any]]:
+        return {each.ref: each.raw for each in self.index.resources}
+
     def container(self, at: Field) -> Container:
         """The container that the field is in."""
         return next(each for each in self.workload(at).containers if each.path == at.path[: len(each.path)])
 
     def value(self, at: Field) -> Any:
         """What the field holds; None if it is absent or null."""
-        resource = self.index.resource(at.object.kind, at.object.namespace, at.object.name)
-        found: Any = None if resource is None else resource.raw
+        found: Any = self._raw.get(at.object)
         for step in at.path:
             if isinstance(found, Mapping):
                 found = found.get(str(step))

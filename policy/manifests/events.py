@@ -9,19 +9,21 @@ import yaml
 from yaml._yaml import CParser
 
 from policy.errors import SourceError
-from policy.manifests.scalars import json_key, resolve
+from policy.manifests.scalars import MAX_SCALAR, json_key, resolve
 
 MAX_DEPTH = 100
 MAX_NODES_BY_ALIAS = 200_000
 
 _STR = "tag:yaml.org,2002:str"
+_WEIGHT = 7  # 128 characters of text weigh as much as a node
 
 
 def read(text: str, name: str, first_line: int) -> Iterator[tuple[int, Any]]:
     """Each document with its 1-based line in the file that the text starts in at ``first_line``.
 
     Raises:
-        SourceError: the text is no YAML, nests deeper than ``MAX_DEPTH``, or expands aliases without bound.
+        SourceError: the text is no YAML, nests deeper than ``MAX_DEPTH``, expands aliases without bound, or holds a
+            value longer than ``MAX_SCALAR``.
     """
     builder = _Builder(text, name, first_line - 1)
     try:
@@ -61,9 +63,11 @@ class _Builder:
         kind = type(event)
         self._nodes += 1
         if kind is yaml.ScalarEvent:
+            weight = len(event.value) >> _WEIGHT
+            self._nodes += weight
             value = self._scalar(event)
             if event.anchor:
-                self._anchors[event.anchor] = (value, 1)
+                self._anchors[event.anchor] = (value, 1 + weight)
             return value
         if kind is yaml.AliasEvent:
             return self._alias(event)
@@ -77,6 +81,9 @@ class _Builder:
 
     def _scalar(self, event: Any) -> Any:
         value: str = event.value
+        if len(value) > MAX_SCALAR:
+            says = f"a value of more than {MAX_SCALAR >> 10} KiB, which no cluster stores"
+            raise SourceError(says, file=self._name, line=self._line(event))
         if event.implicit[0]:
             return resolve(value)
         tag = event.tag

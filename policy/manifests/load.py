@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from policy.manifests import blocks
+from policy.manifests.scalars import MAX_SCALAR
 
 _AFTER_SEPARATOR = frozenset(("", " ", "\t", "\r", "\n"))
 _DIRECTIVE_OR_END = re.compile(r"^(?:%|\.\.\.(?:[ \t\r\n]|\Z))|\r(?!\n)", re.MULTILINE)
@@ -42,7 +43,8 @@ def load_texts(text: str, name: str) -> Iterator[Loaded]:
     """Each document of a YAML (or JSON) stream.
 
     Raises:
-        SourceError: the text is no YAML, nests too deep, or expands aliases without bound.
+        SourceError: the text is no YAML, nests too deep, expands aliases without bound, or holds a value longer than
+            ``MAX_SCALAR``.
     """
     if _may_have_directives(text):
         yield from _load_by_lines(text, name)
@@ -51,6 +53,8 @@ def load_texts(text: str, name: str) -> Iterator[Loaded]:
     for end in _ends(text):
         chunk = text[start:end]
         try:
+            if len(chunk) > MAX_SCALAR and max(map(len, chunk.split("\n"))) > MAX_SCALAR:
+                raise blocks.Unfamiliar
             yield Loaded(blocks.read(chunk.removeprefix("---\n")), chunk, line, True)
         except blocks.Unfamiliar:
             for _, value in load_exactly(chunk, name, line):
