@@ -51,7 +51,9 @@ class Profile:
     """How far what is not certain counts; ``SAFE`` unless results are compared with another tool's."""
 
     exact_labels: bool
-    """Pods have the labels of their template alone, and namespaces those of their manifest."""
+    """Pods have the labels of their template alone, and namespaces those of their manifest.
+
+    Pods that one owner made are one endpoint, named like the owner."""
     host_network_is_pod: bool
     blocks_match_pods: bool
     """Whether an ipBlock that holds the pod network possibly matches pods."""
@@ -95,6 +97,8 @@ class Population:
         self.profile = profile
         self.outside = tuple(outside)
         pods = [self._endpoint(item) for item in index.workloads]
+        if profile.exact_labels:
+            pods = list({(item.namespace, item.kind, item.name): item for item in reversed(pods)}.values())[::-1]
         self.in_git = len(pods)
         pods += [_declared(item) for item in outside if not item.cidrs]
         self.stranger = len(pods) if profile is SAFE else None
@@ -116,10 +120,11 @@ class Population:
 
     def _endpoint(self, item: Workload) -> Endpoint:
         host = bool(item.pod.host_network) and not self.profile.host_network_is_pod
+        kind, name = _owner(item) if self.profile.exact_labels else (item.kind, item.ref.name)
         return Endpoint(
-            name=item.ref.name,
+            name=name,
             namespace=item.namespace or self.profile.default_namespace,
-            kind=item.kind,
+            kind=kind,
             type=EndpointKind.WORKLOAD,
             workload=item,
             host_network=host,
@@ -352,6 +357,15 @@ def addresses_endpoint(intervals: tuple[Interval, ...], outside: Iterable[Outsid
         if item.cidrs and merged(interval_of(str(cidr)) for cidr in item.cidrs) == intervals:
             return Endpoint(item.name, "", "", EndpointKind.ADDRESSES, outside=item, addresses=intervals)
     return Endpoint(", ".join(map(str, intervals)), "", "", EndpointKind.ADDRESSES, addresses=intervals)
+
+
+def _owner(item: Workload) -> tuple[str, str]:
+    """Kind and name of what made a pod that was read from a cluster; its own for everything else."""
+    owners = (item.resource.raw.get("metadata") or {}).get("ownerReferences")
+    for owner in owners if item.kind == "Pod" and isinstance(owners, list) else ():
+        if isinstance(owner, dict) and owner.get("controller"):
+            return str(owner.get("kind")), str(owner.get("name"))
+    return item.kind, item.ref.name
 
 
 def _declared(item: Outside) -> Endpoint:
