@@ -189,6 +189,11 @@ class Connectivity:
         ]
         return addresses_endpoint(merged(intervals), population.outside)
 
+    def ends(self, bits: int) -> tuple[Endpoint, ...]:
+        """The endpoints of a bit set; its addresses are one endpoint."""
+        pods = tuple(map(self.population.endpoint, members(bits & ~self.population.addresses)))
+        return (*pods, self.addresses_of(bits)) if bits & self.population.addresses else pods
+
     def bits(self, endpoint: Endpoint) -> int:
         """The numbers of an endpoint: one for pods, those of its ranges for addresses.
 
@@ -196,7 +201,7 @@ class Connectivity:
             KeyError: it is none of this overlay, or its ranges begin or end where nothing told addresses apart.
         """
         if endpoint.type is not EndpointKind.ADDRESSES:
-            return 1 << self.population.number_of[id(endpoint.workload or endpoint.outside or endpoint)]
+            return 1 << self.population.number_of[endpoint.key]
         found = 0
         for interval in endpoint.addresses:
             found |= self.population.range_bits(interval)
@@ -236,8 +241,4 @@ class Connectivity:
         Pairs of ends that are both not in Git are left out, and no pair of a pod with itself is meant.
         """
         for reach in rows_of(self, possibly=possibly):
-            yield Row(self._endpoints(reach.sources), self._endpoints(reach.destinations), self.table.sets[reach.ports])
-
-    def _endpoints(self, bits: int) -> tuple[Endpoint, ...]:
-        pods = tuple(map(self.population.endpoint, members(bits & ~self.population.addresses)))
-        return (*pods, self.addresses_of(bits)) if bits & self.population.addresses else pods
+            yield Row(self.ends(reach.sources), self.ends(reach.destinations), self.table.sets[reach.ports])

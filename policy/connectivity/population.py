@@ -1,7 +1,7 @@
 """Every end that there may be, numbered, and what selectors select of them, as bit sets.
 
-Numbers: the workloads in the order of the stream, the declared pods outside, the stranger, then the address space cut
-at every boundary of a CIDR. A selection is a pair (surely, possibly): they differ where labels are not known, such as
+Numbers: the workloads in the order of the stream, the declared pods outside, a pod that nothing declares for each of
+their namespaces, the stranger, then the address space cut at every boundary of a CIDR. A selection is a pair (surely, possibly): they differ where labels are not known, such as
 ``pod-template-hash``, and where a plugin may decide, such as an ipBlock that holds the pod network.
 """
 
@@ -23,7 +23,7 @@ from policy.connectivity.addresses import (
     without,
 )
 from policy.connectivity.bits import bits_of
-from policy.connectivity.endpoints import STRANGER, Endpoint, EndpointKind
+from policy.connectivity.endpoints import STRANGER, Endpoint, EndpointKind, unlisted
 from policy.connectivity.topology import Cluster, Outside
 from policy.manifests.index import Index
 from policy.manifests.ports import declared_ports
@@ -101,8 +101,11 @@ class Population:
             pods = list({(item.namespace, item.kind, item.name): item for item in reversed(pods)}.values())[::-1]
         self.in_git = len(pods)
         pods += [_declared(item) for item in outside if not item.cidrs]
-        self.stranger = len(pods) if profile is SAFE else None
-        pods += [STRANGER] if profile is SAFE else []
+        self.stranger: int | None = None
+        if not profile.exact_labels:
+            pods += [unlisted(namespace) for namespace in dict.fromkeys(item.namespace for item in pods)]
+            self.stranger = len(pods)
+            pods.append(STRANGER)
         self._pods: tuple[Endpoint, ...] = tuple(pods)
         self.all_blocks: tuple[Block, ...] = tuple(dict.fromkeys(blocks))
         self._cut(self.all_blocks, cluster)
@@ -134,7 +137,7 @@ class Population:
     def _cut(self, blocks: Iterable[Block], cluster: Cluster) -> None:
         starts = {0, V6}
         stated = [interval_of(str(cidr)) for item in self.outside for cidr in item.cidrs]
-        stated += [interval_of(str(cidr)) for cidr in (*cluster.pods, *cluster.nodes)]
+        stated += [interval_of(str(cidr)) for cidr in (*cluster.pods, *cluster.services, *cluster.nodes)]
         for block in blocks:
             stated.append(block.cidr)
             stated.extend(block.excepted)
@@ -155,7 +158,7 @@ class Population:
     @cached_property
     def number_of(self) -> Mapping[int, int]:
         """The number of a workload's or outside's endpoint, by the identity of what it stands for."""
-        return {id(item.workload or item.outside or item): number for number, item in enumerate(self._pods)}
+        return {item.key: number for number, item in enumerate(self._pods)}
 
     def intervals_of(self, outside: Outside) -> tuple[Interval, ...]:
         """The address ranges that an outside declares."""
@@ -179,6 +182,24 @@ class Population:
             if item.type is not EndpointKind.STRANGER:
                 found.setdefault(item.namespace, []).append(number)
         return {namespace: bits_of(numbers) for namespace, numbers in found.items()}
+
+    def unlisted_in(self, namespace: str | None) -> int:
+        """The pod of a namespace that nothing declares."""
+        return bits_of(
+            number
+            for number, item in enumerate(self._pods)
+            if item.type is EndpointKind.UNLISTED and item.namespace == namespace
+        )
+
+    @cached_property
+    def unlisted_beside_workloads(self) -> int:
+        """The pods that nothing declares, of the namespaces of workloads."""
+        namespaces = {item.namespace for item in self._pods[: self.in_git]}
+        return bits_of(
+            number
+            for number, item in enumerate(self._pods)
+            if item.type is EndpointKind.UNLISTED and item.namespace in namespaces
+        )
 
     def in_namespace(self, namespace: str) -> int:
         return self.by_namespace.get(namespace or self.profile.default_namespace, 0)
