@@ -24,9 +24,10 @@ from policy.connectivity.addresses import Interval, merged
 from policy.connectivity.bits import bits_of, members
 from policy.connectivity.endpoints import Endpoint, EndpointKind
 from policy.connectivity.policies import DIRECTIONS, CompiledPolicy, Compiler, Direction, Problem, blocks_of
-from policy.connectivity.population import SAFE, Population, Profile, addresses_endpoint
+from policy.connectivity.population import Population, addresses_endpoint
 from policy.connectivity.ports import PortSet, PortTable
 from policy.connectivity.rows import Grants, rows_of
+from policy.connectivity.selections import SAFE, Profile
 from policy.connectivity.topology import Cluster, Outside
 from policy.manifests.index import Index
 from policy.manifests.resources import NetworkPolicy
@@ -70,6 +71,7 @@ class Side:
         self.doubtful = possibly & ~self.isolated
         self.open: Grants = {PortTable.ALL: population.everyone}
         self._rows: dict[tuple[int, ...], Grants] = {}
+        self._same: dict[frozenset[tuple[int, int]], Grants] = {}
 
     @cached_property
     def ruled(self) -> int:
@@ -81,7 +83,7 @@ class Side:
         return (*self._selecting.get(number, ()), *self._doubtful.get(number, ()))
 
     def surely(self, number: int) -> Grants:
-        """What is granted for certain."""
+        """What is granted for certain; equal grants are the same object."""
         if self.isolated >> number & 1:
             return self._granted(number, self._selecting.get(number, ()), 0)
         if self.doubtful >> number & 1:
@@ -116,7 +118,8 @@ class Side:
                         row[ports] = row.get(ports, 0) | (bits & destinations)
                     elif destinations >> number & 1:
                         row[ports] = row.get(ports, 0) | bits
-            found = self._rows[key] = {ports: bits for ports, bits in row.items() if bits}
+            found = {ports: bits for ports, bits in row.items() if bits}
+            found = self._rows[key] = self._same.setdefault(frozenset(found.items()), found)
         return found
 
 
