@@ -20,7 +20,6 @@ from policy.connectivity.ports import PortSet, PortTable
 from policy.connectivity.rows import Grants
 from policy.connectivity.stated import Granted, Stated
 from policy.connectivity.topology import Flow, Topology
-from policy.findings import Field
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +38,6 @@ class Leak:
     by: CompiledRule | None
     through: CompiledRule | None
     pairs: int = 1
-
-    @property
-    def at(self) -> Field | None:
-        return self.by.at if self.by else None
 
     @property
     def end(self) -> Endpoint:
@@ -79,15 +74,19 @@ class _Bundle(NamedTuple):
 class Proof:
     """The contract held against the policies of one overlay; everything is worked out when it is asked for."""
 
-    def __init__(self, connectivity: Connectivity, topology: Topology) -> None:
+    def __init__(self, connectivity: Connectivity, topology: Topology, unproven: int = 0) -> None:
+        """``unproven`` are ends of which nothing is said, beside the workloads that the contract does not know."""
         self.connectivity, self.topology = connectivity, topology
         self.stated = Stated(connectivity, topology)
+        self._ignored = unproven | self.stated.unknown_bits
         self._population, self._table = connectivity.population, connectivity.table
 
     def excess(self, side: Side, number: int, grants: Grants) -> dict[int, int]:
         """What an end is granted beyond the contract, itself left out."""
         stated = self.stated.out_permitted if side.direction == "egress" else self.stated.in_permitted
-        return _minus(grants, stated.get(number, {}), self._table, 1 << number)
+        if self._ignored >> number & 1:
+            return {}
+        return _minus(grants, stated.get(number, {}), self._table, 1 << number | self._ignored)
 
     @cached_property
     def leaks(self) -> tuple[Leak, ...]:
@@ -231,7 +230,9 @@ class Proof:
         )
         for direction, granted in stated:
             for number, wanted in granted.items():
-                lacking = _minus(wanted, sides[direction].surely(number), self._table, 1 << number)
+                if self._ignored >> number & 1:
+                    continue
+                lacking = _minus(wanted, sides[direction].surely(number), self._table, 1 << number | self._ignored)
                 for ports, others in lacking.items():
                     for other in self._ends_apart(others):
                         key = (number, other) if direction == "egress" else (other, number)
