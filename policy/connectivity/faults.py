@@ -8,21 +8,29 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from policy.connectivity.bits import members
-from policy.connectivity.contract import Broken, Leak
+from policy.connectivity.contract import Broken, Leak, Proof
 from policy.connectivity.dns import missing_dns
-from policy.connectivity.policies import DIRECTIONS, PEERS, CompiledPolicy, CompiledRule, Direction, ports_problem
-from policy.connectivity.ports import PortSet
+from policy.connectivity.endpoints import Endpoint
+from policy.connectivity.policies import (
+    DIRECTIONS,
+    PEERS,
+    CompiledPolicy,
+    CompiledRule,
+    Direction,
+    Problem,
+    ports_problem,
+)
+from policy.connectivity.ports import NO_PORTS, PortSet
 from policy.connectivity.selections import NAMESPACE_NAME, NOBODY
 from policy.findings import Field
 from policy.manifests.index import Index
+from policy.manifests.names import nearest
 from policy.manifests.pod_spec import ContainerPort
 from policy.manifests.ports import declared_ports, target_port
 from policy.manifests.resources import (
-    NetworkPolicyEgressRule,
-    NetworkPolicyIngressRule,
     NetworkPolicyPeer,
     NetworkPolicyPort,
     Service,
@@ -33,7 +41,6 @@ from policy.manifests.workloads import Workload
 if TYPE_CHECKING:
     from policy.connectivity.isolation import Isolation
 
-_RawRule = NetworkPolicyIngressRule | NetworkPolicyEgressRule
 RuleKey = tuple[int, Direction, int]
 """A rule by its policy's identity, direction and position."""
 
@@ -44,10 +51,14 @@ def key_of(rule: CompiledRule) -> RuleKey:
 
 @dataclass(frozen=True, slots=True)
 class DeadPolicy:
-    """A policy whose podSelector selects no pod; ``elsewhere`` are workloads of other namespaces that it would."""
+    """A policy whose podSelector selects no pod.
+
+    ``elsewhere`` are workloads of other namespaces that it would select, ``on_host`` those that it selects in vain.
+    """
 
     policy: CompiledPolicy
     elsewhere: tuple[Workload, ...]
+    on_host: tuple[Workload, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +109,16 @@ class DnsGap:
     missing: PortSet
 
 
+@dataclass(frozen=True, slots=True)
+class Needless:
+    """A rule that no flow needs; or, where ends are given, one that would allow what no flow states."""
+
+    rule: CompiledRule
+    source: Endpoint | None = None
+    destination: Endpoint | None = None
+    ports: PortSet = NO_PORTS
+
+
 class Faults:
     """The mistakes in one overlay's policies."""
 
@@ -117,8 +138,48 @@ class Faults:
                 continue
             others = members(self._population.labelled(selector).surely & ((1 << self._population.in_git) - 1))
             workloads = tuple(item for number in others if (item := self._population.endpoint(number).workload))
-            found.append(DeadPolicy(policy, workloads))
+            in_namespace = self._index.workloads_in(policy.policy.namespace)
+            on_host = tuple(
+                item for item in in_namespace if item.pod.host_network and selector.matches(item.pod_labels)
+            )
+            found.append(DeadPolicy(policy, workloads, on_host))
         return tuple(found)
+
+    def near(self, dead: DeadPolicy | DeadPeer) -> str:
+        """``; did you mean app=web?``, where the pods that it looks among have nearly such a label."""
+        namespace: str | None
+        if isinstance(dead, DeadPeer):
+            selector, namespace = dead.peer.pod_selector, dead.namespace
+        else:
+            selector, namespace = dead.policy.policy.spec.pod_selector, dead.policy.policy.namespace
+        labels = self._labels(namespace)
+        for key, value in (selector.match_labels or {}).items() if selector else ():
+            known = labels.get(key)
+            if known is None:
+                hint = nearest(key, sorted(labels))
+            elif value not in known:
+                hint = nearest(f"{key}={value}", sorted(f"{key}={each}" for each in known))
+            else:
+                continue
+            return hint
+        return ""
+
+    def _labels(self, namespace: str | None) -> dict[str, set[str]]:
+        found: dict[str, set[str]] = {}
+        for number in range(self._population.first_address):
+            item = self._population.endpoint(number)
+            if namespace is None or item.namespace == namespace:
+                for key, value in item.labels.items():
+                    found.setdefault(key, set()).add(value)
+        return found
+
+    def problems(self, part: Literal["selectors", "peers", "ports"]) -> Iterator[Problem]:
+        """What the API server would refuse in one part of policies."""
+        for problem in self._connectivity.problems:
+            path = problem.at.path
+            where = "ports" if "ports" in path else "peers" if "from" in path or "to" in path else "selectors"
+            if where == part:
+                yield problem
 
     # peers
 
@@ -140,7 +201,7 @@ class Faults:
                 yield from policy.rules.get(direction, ())
 
     def _dead_peers(self, rule: CompiledRule) -> Iterator[DeadPeer]:
-        peers = self._raw(rule).peers or ()
+        peers = rule.raw.peers or ()
         if len(peers) == 1 and rule.peers.possibly:
             return
         for number, peer in enumerate(peers):
@@ -163,10 +224,6 @@ class Faults:
                 bool(unknown),
                 self._together_with(rule, peers, number),
             )
-
-    def _raw(self, rule: CompiledRule) -> _RawRule:
-        rules: Sequence[_RawRule] = getattr(rule.policy.spec, rule.direction) or ()
-        return rules[rule.position]
 
     def _without_stranger(self, bits: int) -> int:
         stranger = self._population.stranger
@@ -211,7 +268,7 @@ class Faults:
         return tuple(found for rule in self._rules() for found in self._unserved(rule))
 
     def _unserved(self, rule: CompiledRule) -> Iterator[UnservedPort]:
-        ports = self._raw(rule).ports or ()
+        ports = rule.raw.ports or ()
         if not any(port.port is not None for port in ports):
             return
         bits = rule.peers.possibly
@@ -280,6 +337,57 @@ class Faults:
             return True
         addresses = self._connectivity.addresses_of(reached).addresses if reached & population.addresses else ()
         return any(interval.first != interval.last for interval in addresses)
+
+    # rules without a purpose
+
+    @cached_property
+    def needless(self) -> tuple[Needless, ...]:
+        """Rules that no flow needs (of two that allow the same, the later), and rules that allow more than flows state.
+
+        Those in which something else is told already are left out.
+        """
+        proof = self._isolation.proof
+        if proof is None:
+            return ()
+        told = self.rules | {key_of(leak.by) for leak in proof.leaks if leak.by}
+        unneeded: set[RuleKey] = set()
+        found: list[Needless] = []
+        for rule in reversed([rule for rule in self._rules() if key_of(rule) not in told]):
+            ends = list(members(self._subjects[id(rule.policy)] & ((1 << self._population.in_git) - 1)))
+            if ends and not any(self._is_needed(rule, end, unneeded, proof) for end in ends):
+                unneeded.add(key_of(rule))
+                found.append(Needless(rule))
+            else:
+                found.extend(self._excessive(rule, ends, proof))
+        return tuple(reversed(found))
+
+    def _is_needed(self, rule: CompiledRule, end: int, unneeded: Set[RuleKey], proof: Proof) -> bool:
+        """Whether a flow of an end would break without a rule (and those that nobody needs)."""
+        wanted = proof.required(rule.direction, end)
+        needed = {ports: bits & rule.peers.possibly for ports, bits in wanted.items() if bits & rule.peers.possibly}
+        if not needed:
+            return False
+        others = [
+            other
+            for policy in self._connectivity.sides[rule.direction].policies(end)
+            for other in policy.rules[rule.direction]
+            if other is not rule and key_of(other) not in unneeded
+        ]
+        without = proof.lacking(needed, others, end)
+        return without != proof.lacking(needed, [*others, rule], end)
+
+    def _excessive(self, rule: CompiledRule, ends: Sequence[int], proof: Proof) -> Iterator[Needless]:
+        """The first connection that a rule allows, no flow states, and the other end stops."""
+        side = self._connectivity.sides[rule.direction]
+        for end in ends:
+            excess = proof.excess(side, end, side.of_rules([rule], end, 0))
+            for ports, others in excess.items():
+                for other in members(others):
+                    pair = (end, other) if rule.direction == "egress" else (other, end)
+                    if not self._connectivity.number_between(*pair, is_certain=False):
+                        source, destination = map(self._population.endpoint, pair)
+                        yield Needless(rule, source, destination, self._connectivity.table.sets[ports])
+                        return
 
     # what they explain
 
