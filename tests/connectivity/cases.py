@@ -122,7 +122,7 @@ def _decisions(sentence: str, names: list[str]) -> Iterator[tuple[Decision, tupl
         (one, other)
         for one in _ends(source, names)
         for other in _ends(destination, names)
-        if one != other or source == destination != "*" and "*" not in source
+        if one != other or (source == destination and "*" not in source)
     ]
     assert found, f"{sentence}: nobody"
     assert ports, f"{sentence}: no port"

@@ -24,14 +24,19 @@ ADDED_LABELS: Mapping[str, tuple[str, ...]] = {
     "Deployment": ("pod-template-hash",),
     "StatefulSet": ("statefulset.kubernetes.io/pod-name", "apps.kubernetes.io/pod-index", "controller-revision-hash"),
     "DaemonSet": ("controller-revision-hash", "pod-template-generation"),
-    "Job": (
-        "job-name",
-        "controller-uid",
-        "batch.kubernetes.io/job-name",
-        "batch.kubernetes.io/controller-uid",
-    ),
+    "Job": ("controller-uid", "batch.kubernetes.io/controller-uid"),
+    "CronJob": ("job-name", "batch.kubernetes.io/job-name", "controller-uid", "batch.kubernetes.io/controller-uid"),
 }
 """What controllers write on the pods they make, with values that no manifest knows."""
+
+
+EVERYWHERE = (ipaddress.ip_network("0.0.0.0/0"), ipaddress.ip_network("::/0"))
+"""Where nodes may be if nothing says where."""
+PRIVATE = tuple(
+    ipaddress.ip_network(text)
+    for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7")
+)
+"""Where pods may be if nothing says where."""
 
 
 class Unknown:
@@ -102,7 +107,9 @@ def _pods(document: Document) -> Iterator[Pod]:
         template = document["spec"]["template"]
     else:
         return
-    added = ADDED_LABELS.get("Job" if kind == "CronJob" else kind, ())
+    added: dict[str, str | Unknown] = dict.fromkeys(ADDED_LABELS.get(kind, ()), UNKNOWN)
+    if kind == "Job":
+        added.update(dict.fromkeys(("job-name", "batch.kubernetes.io/job-name"), metadata["name"]))
     labels = (template.get("metadata") or {}).get("labels") or {}
     spec = template["spec"]
     running = [
@@ -112,7 +119,7 @@ def _pods(document: Document) -> Iterator[Pod]:
     yield Pod(
         metadata.get("namespace") or "default",
         metadata["name"],
-        {**labels, **dict.fromkeys(added, UNKNOWN)},
+        {**labels, **added},
         tuple(
             (port["name"], port.get("protocol") or "TCP", port["containerPort"])
             for each in running
@@ -237,13 +244,25 @@ def _peer(cluster: Cluster, policy: Document, item: Document, other: Pod | Addre
 
 
 def _block(cluster: Cluster, block: Document, other: Pod | Address) -> bool | None:
-    """An address is in or not. A pod's address is not known, and whether blocks apply to pods is the plugin's choice."""
+    """An address is in or not; a pod may have an address in it, and then it is the plugin's choice.
+
+    A pod of the host network has some address of the nodes, which a block holds like any other.
+    """
     network = ipaddress.ip_network(block["cidr"], strict=False)
     excepted = [ipaddress.ip_network(text, strict=False) for text in block.get("except") or ()]
     if not isinstance(other, Pod):
         return other in network and not any(other in each for each in excepted)
-    homes = cluster.node_networks if other.host_network else cluster.pod_networks
-    return None if any(_something_left(network, excepted, home) for home in homes) else False
+    homes = cluster.node_networks or EVERYWHERE if other.host_network else cluster.pod_networks or PRIVATE
+    if not any(_something_left(network, excepted, home) for home in homes):
+        return False
+    is_whole = all(
+        network.version == home.version
+        and network.overlaps(home)
+        and network.prefixlen <= home.prefixlen
+        and not any(each.version == home.version and each.overlaps(home) for each in excepted)
+        for home in homes
+    )
+    return True if other.host_network and is_whole else None
 
 
 def _something_left(network: Network, excepted: Sequence[Network], home: Network) -> bool:
@@ -270,8 +289,10 @@ def _selects(selector: Document, labels: Labels, *, open_world: bool = False) ->
     parts: list[bool | None] = []
     for key, value in (selector.get("matchLabels") or {}).items():
         parts.append(_requirement(key, "In", [value], labels, open_world))
-    for each in selector.get("matchExpressions") or ():
-        parts.append(_requirement(each["key"], each["operator"], each.get("values") or [], labels, open_world))
+    parts += [
+        _requirement(each["key"], each["operator"], each.get("values") or [], labels, open_world)
+        for each in selector.get("matchExpressions") or ()
+    ]
     return _all(parts)
 
 
