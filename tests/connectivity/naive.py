@@ -164,7 +164,7 @@ def _side(
         namespace = policy["metadata"].get("namespace") or "default"
         if namespace != subject.namespace or direction not in _directions(policy["spec"]):
             continue
-        selected = _selects(policy["spec"].get("podSelector") or {}, subject.labels)
+        selected = selects(policy["spec"].get("podSelector") or {}, subject.labels)
         grants = _granted(cluster, policy, direction, other, destination, protocol, port)
         choices.append(list(itertools.product(_worlds(selected), _worlds(grants))))
     outcomes = set()
@@ -238,8 +238,8 @@ def _peer(cluster: Cluster, policy: Document, item: Document, other: Pod | Addre
     else:
         labels = cluster.namespaces[other.namespace]
         unlisted = other.namespace in cluster.open_namespaces
-        in_namespace = _selects(item["namespaceSelector"], labels, open_world=unlisted)
-    is_pod = _selects(item.get("podSelector") or {}, other.labels)
+        in_namespace = selects(item["namespaceSelector"], labels, open_world=unlisted)
+    is_pod = selects(item.get("podSelector") or {}, other.labels)
     return _all([in_namespace, is_pod])
 
 
@@ -284,7 +284,7 @@ def _outermost(networks: Sequence[Network]) -> set[Network]:
     }
 
 
-def _selects(selector: Document, labels: Labels, *, open_world: bool = False) -> bool | None:
+def selects(selector: Document, labels: Labels, *, open_world: bool = False) -> bool | None:
     """Whether a selector matches; None where it hangs on a label that is not known."""
     parts: list[bool | None] = []
     for key, value in (selector.get("matchLabels") or {}).items():

@@ -8,6 +8,7 @@ import pytest
 
 from . import naive
 from .cases import Case, Decision, cases
+from .fast import Evaluator
 
 CASES = tuple(cases())
 
@@ -29,3 +30,10 @@ def test_the_naive_evaluator_decides(case: Case) -> None:
         return verdict.surely, verdict.possibly
 
     assert {decision: decide(decision) for decision in case.expected} == case.expected
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_the_evaluator_decides(case: Case) -> None:
+    evaluator = Evaluator(case.documents, case.pod_networks, case.node_networks)
+    assert not evaluator.connectivity.problems
+    assert {decision: evaluator.decide(decision) for decision in case.expected} == case.expected
