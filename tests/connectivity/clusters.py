@@ -69,9 +69,7 @@ class Maker:
             workload(one_of(KINDS), one_of(homes), f"pod-{number}", self._labels(), self._pod())
             for number in range(self._chance.randint(2, 5))
         ]
-        documents += [
-            _policy(number, one_of(homes), self._spec()) for number in range(self._chance.randint(1, 6))
-        ]
+        documents += [_policy(number, one_of(homes), self._spec()) for number in range(self._chance.randint(1, 6))]
         return Manifests(tuple(documents), one_of(POD_NETWORKS), one_of(NODE_NETWORKS))
 
     def _often(self) -> bool:
