@@ -82,7 +82,7 @@ def _expand(document: Any, number: int, prefix: FieldPath) -> Iterator[Resource]
         for index, item in enumerate(items):
             where: FieldPath = (*prefix, "items", index)
             if isinstance(item, Mapping):
-                yield from _expand(item, number, where)
+                yield from _expand(_with_its_kind(item, kind, version), number, where)
             else:
                 yield Resource(ObjectRef("", ""), {}, number, where)
         return
@@ -103,7 +103,16 @@ def _expand(document: Any, number: int, prefix: FieldPath) -> Iterator[Resource]
 
 
 def _is_list_of_objects(kind: str, items: list[Any]) -> bool:
-    return kind.endswith("List") and any(isinstance(item, Mapping) and "kind" in item for item in items)
+    return kind.endswith("List") and any(
+        isinstance(item, Mapping) and ("kind" in item or isinstance(item.get("metadata"), Mapping)) for item in items
+    )
+
+
+def _with_its_kind(item: Mapping[str, Any], kind: str, version: Any) -> Mapping[str, Any]:
+    """The item of a ``PodList`` and the like, which the API server gives without the kind that its list has."""
+    if kind == "List" or "kind" in item or "apiVersion" in item:
+        return item
+    return {"apiVersion": version, "kind": kind.removesuffix("List"), **item}
 
 
 def typed(resource: Resource, lost: list[NotDecodable]) -> Object[Any] | None:

@@ -1,0 +1,44 @@
+"""Sets of small integers as Python integers: bit n says that n is in the set."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+
+def members(bits: int) -> Iterator[int]:
+    """The numbers in the set, ascending; by bytes, as picking one bit at a time costs the whole length each time."""
+    if bits.bit_count() <= 4:
+        while bits:
+            lowest = bits & -bits
+            yield lowest.bit_length() - 1
+            bits ^= lowest
+        return
+    skip = ((bits & -bits).bit_length() - 1) // 8
+    bits >>= skip * 8
+    for offset, byte in enumerate(bits.to_bytes((bits.bit_length() + 7) // 8, "little"), skip):
+        if byte:
+            start = offset * 8
+            for bit in _BITS[byte]:
+                yield start + bit
+
+
+def bits_of(numbers: Iterable[int]) -> int:
+    """The set of the numbers."""
+    listed = list(numbers)
+    if len(listed) <= 4:
+        bits = 0
+        for number in listed:
+            bits |= 1 << number
+        return bits
+    array = bytearray(max(listed) // 8 + 1)
+    for number in listed:
+        array[number >> 3] |= 1 << (number & 7)
+    return int.from_bytes(array, "little")
+
+
+def first(bits: int) -> int:
+    """The smallest number of a set that is not empty."""
+    return (bits & -bits).bit_length() - 1
+
+
+_BITS = tuple(tuple(bit for bit in range(8) if byte >> bit & 1) for byte in range(256))

@@ -1,0 +1,64 @@
+"""The ends of a connection: pods in Git, pods and addresses that topology.yaml declares, and all other addresses."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from policy.connectivity.addresses import Interval
+from policy.connectivity.topology import Outside
+from policy.findings import ObjectRef
+from policy.manifests.workloads import Workload
+
+
+class EndpointKind(enum.Enum):
+    """What an endpoint is."""
+
+    WORKLOAD = "workload"
+    OUTSIDE_PODS = "pods that are not in Git"
+    STRANGER = "a pod of another namespace"
+    ADDRESSES = "addresses"
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One end: the pods of a workload, declared pods outside, any pod of an unknown namespace, or addresses.
+
+    ``namespace`` is "" for addresses and for the stranger, and where a manifest names none. ``kind`` is the workload's
+    kind, else "". ``addresses`` are sorted and disjoint, for addresses only; such an endpoint is named like the outside
+    that holds exactly them, else by its ranges.
+    """
+
+    name: str
+    namespace: str
+    kind: str
+    type: EndpointKind
+    workload: Workload | None = None
+    outside: Outside | None = None
+    host_network: bool = False
+    addresses: tuple[Interval, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict, compare=False)
+
+    @property
+    def is_in_git(self) -> bool:
+        return self.workload is not None
+
+    @property
+    def is_pod(self) -> bool:
+        """Whether it can be selected by labels: addresses and pods on the host's network cannot."""
+        return self.type is not EndpointKind.ADDRESSES and not self.host_network
+
+    @property
+    def ref(self) -> ObjectRef | None:
+        return self.workload.ref if self.workload else None
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.namespace, self.kind, self.addresses))
+
+    def __str__(self) -> str:
+        return self.name
+
+
+STRANGER = Endpoint("pods of other namespaces", "", "", EndpointKind.STRANGER)
+"""Stands for every pod that is neither in Git nor declared, in a namespace of which nothing is known."""

@@ -1,0 +1,243 @@
+"""Who may reach whom on which ports, as the NetworkPolicies of an overlay let them.
+
+A pod is isolated in a direction if some policy of its namespace selects it and has that direction; then the union of
+the rules of all such policies is allowed, else everything. A connection needs the egress of its source and the ingress
+of its destination. What no policy decides is not in here: replies pass, a pod reaches itself, and a node reaches its
+own pods.
+
+Two answers stand beside each other, since not everything is known: *surely* (for "this must work") and *possibly* (for
+"this must be impossible"). They differ where a selector asks for labels that controllers add with unknown values or for
+labels of a namespace that is not in the overlay, and where an ipBlock holds the network of the pods (the declared
+``cluster.pods``, else private addresses) or, for pods on the host's network, addresses of nodes: plugins differ in it.
+
+Selections are integers used as bit sets over the numbers of a ``Population``; what a pod may do is worked out once for
+all pods that the same policies select.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from policy.connectivity.addresses import Interval, merged
+from policy.connectivity.bits import bits_of, members
+from policy.connectivity.endpoints import Endpoint, EndpointKind
+from policy.connectivity.policies import DIRECTIONS, CompiledPolicy, Compiler, Direction, Problem, blocks_of
+from policy.connectivity.population import SAFE, Population, Profile, addresses_endpoint
+from policy.connectivity.ports import PortSet, PortTable
+from policy.connectivity.rows import Grants, rows_of
+from policy.connectivity.topology import Cluster, Outside
+from policy.manifests.index import Index
+from policy.manifests.resources import NetworkPolicy
+
+NOTHING: Grants = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Every source may reach every destination (but not itself) on the ports."""
+
+    sources: tuple[Endpoint, ...]
+    destinations: tuple[Endpoint, ...]
+    ports: PortSet
+
+
+class Side:
+    """One direction for every number: who is isolated, and what the rules grant.
+
+    ``isolated`` are those that surely are; ``doubtful`` those that possibly are, but not surely.
+    """
+
+    def __init__(self, direction: Direction, policies: Iterable[CompiledPolicy], population: Population) -> None:
+        self.direction = direction
+        self.isolated = possibly = 0
+        self._selecting: dict[int, list[CompiledPolicy]] = {}
+        self._doubtful: dict[int, list[CompiledPolicy]] = {}
+        for policy in policies:
+            rules = policy.rules.get(direction)
+            if rules is None:
+                continue
+            surely, may = policy.subjects
+            self.isolated |= surely
+            possibly |= may
+            if rules:
+                for number in members(surely):
+                    self._selecting.setdefault(number, []).append(policy)
+            if may != surely:
+                for number in members(may & ~surely):
+                    self._doubtful.setdefault(number, []).append(policy)
+        self.doubtful = possibly & ~self.isolated
+        self.open: Grants = {PortTable.ALL: population.everyone}
+        self._rows: dict[tuple[int, ...], Grants] = {}
+
+    @cached_property
+    def ruled(self) -> int:
+        """Those that some policy with rules selects: only they have grants of their own."""
+        return bits_of(self._selecting) | bits_of(self._doubtful)
+
+    def policies(self, number: int) -> tuple[CompiledPolicy, ...]:
+        """The policies with rules that surely select an end, and those with this direction that possibly do."""
+        return (*self._selecting.get(number, ()), *self._doubtful.get(number, ()))
+
+    def surely(self, number: int) -> Grants:
+        """What is granted for certain."""
+        if self.isolated >> number & 1:
+            return self._granted(number, self._selecting.get(number, ()), 0)
+        if self.doubtful >> number & 1:
+            doubtful = self._doubtful[number]
+            return self._granted(number, doubtful, 0) if len(doubtful) == 1 else NOTHING
+        return self.open
+
+    def possibly(self, number: int) -> Grants:
+        """What may be granted."""
+        if self.isolated >> number & 1:
+            return (
+                self._granted(number, self.policies(number), 1)
+                if self._doubtful
+                else self._granted(number, self._selecting.get(number, ()), 1)
+            )
+        return self.open
+
+    def _granted(self, number: int, policies: Iterable[CompiledPolicy], bound: int) -> Grants:
+        rules = [rule for policy in policies for rule in policy.rules.get(self.direction, ())]
+        if not rules:
+            return NOTHING
+        is_ingress = self.direction == "ingress"
+        own = number if is_ingress and any(rule.is_named for rule in rules) else -1
+        key = (bound, own, *map(id, policies))
+        found = self._rows.get(key)
+        if found is None:
+            row: dict[int, int] = {}
+            for rule in rules:
+                bits = rule.peers[bound]
+                for ports, destinations in rule.ports:
+                    if not is_ingress:
+                        row[ports] = row.get(ports, 0) | (bits & destinations)
+                    elif destinations >> number & 1:
+                        row[ports] = row.get(ports, 0) | bits
+            found = self._rows[key] = {ports: bits for ports, bits in row.items() if bits}
+        return found
+
+
+class Connectivity:
+    """What the policies of an overlay allow, between its workloads, what is declared outside, and all addresses.
+
+    ``problems`` are what the API server would refuse; such a peer or port admits nobody.
+    """
+
+    def __init__(
+        self,
+        index: Index,
+        outside: Iterable[Outside] = (),
+        cluster: Cluster | None = None,
+        *,
+        profile: Profile = SAFE,
+    ) -> None:
+        self.index = index
+        policies = index.all(NetworkPolicy)
+        self.cluster = cluster or Cluster()
+        self.population = Population(index, tuple(outside), self.cluster, profile, blocks_of(policies))
+        self.table = PortTable()
+        self.compiler = Compiler(self.population, self.table)
+        self.policies = tuple(self.compiler.policy(policy) for policy in policies)
+        self.sides: Mapping[Direction, Side] = {
+            direction: Side(direction, self.policies, self.population) for direction in DIRECTIONS
+        }
+        self.problems: tuple[Problem, ...] = tuple(self.compiler.problems)
+
+    @cached_property
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        """The workloads, what is declared outside, the stranger, and the addresses that policies tell apart.
+
+        Address ranges that every policy treats alike are one endpoint; declared ones are endpoints besides.
+        """
+        population = self.population
+        pods = [population.endpoint(number) for number in range(population.first_address)]
+        declared = [
+            addresses_endpoint(merged(population.intervals_of(item)), population.outside)
+            for item in population.outside
+            if item.cidrs
+        ]
+        seen = {item.addresses for item in declared}
+        told_apart = [
+            endpoint for bits in self.address_groups if (endpoint := self.addresses_of(bits)).addresses not in seen
+        ]
+        return (*pods, *declared, *told_apart)
+
+    @cached_property
+    def address_groups(self) -> tuple[int, ...]:
+        """The addresses, as bits, in sets that every ipBlock has all or none of."""
+        population = self.population
+        changes: dict[int, int] = {}
+        for number, block in enumerate(population.all_blocks):
+            for interval in (block.cidr, *block.excepted):
+                for at in (interval.first, interval.last + 1):
+                    changes[at] = changes.get(at, 0) ^ (1 << number)
+        groups: dict[int, list[int]] = {}
+        active = 0
+        for number, start in enumerate(population.starts, population.first_address):
+            active ^= changes.get(start, 0)
+            groups.setdefault(active, []).append(number)
+        return tuple(bits_of(numbers) for numbers in groups.values())
+
+    def addresses_of(self, bits: int) -> Endpoint:
+        """One endpoint for a set of addresses."""
+        population = self.population
+        intervals: list[Interval] = [
+            population.intervals[number - population.first_address] for number in members(bits & population.addresses)
+        ]
+        return addresses_endpoint(merged(intervals), population.outside)
+
+    def bits(self, endpoint: Endpoint) -> int:
+        """The numbers of an endpoint: one for pods, those of its ranges for addresses.
+
+        Raises:
+            KeyError: it is none of this overlay, or its ranges begin or end where nothing told addresses apart.
+        """
+        if endpoint.type is not EndpointKind.ADDRESSES:
+            return 1 << self.population.number_of[id(endpoint.workload or endpoint.outside or endpoint)]
+        found = 0
+        for interval in endpoint.addresses:
+            found |= self.population.range_bits(interval)
+        return found
+
+    def allowed(self, source: Endpoint, destination: Endpoint) -> PortSet:
+        """The ports that surely work; for addresses, on every one of them."""
+        return self.allowed_bounds(source, destination)[0]
+
+    def allowed_bounds(self, source: Endpoint, destination: Endpoint) -> tuple[PortSet, PortSet]:
+        """The ports that surely work (with every address), and those that possibly work (with any address)."""
+        surely, possibly = PortTable.ALL, PortTable.NONE
+        for one in members(self.bits(source)):
+            for other in members(self.bits(destination)):
+                surely = self.table.intersection(surely, self._between(one, other, is_certain=True))
+                possibly = self.table.union(possibly, self._between(one, other, is_certain=False))
+        return self.table.sets[surely], self.table.sets[possibly]
+
+    def _between(self, source: int, destination: int, *, is_certain: bool) -> int:
+        if source == destination:
+            return PortTable.ALL
+        egress, ingress = self.sides["egress"], self.sides["ingress"]
+        sent = egress.surely(source) if is_certain else egress.possibly(source)
+        received = ingress.surely(destination) if is_certain else ingress.possibly(destination)
+        return self.table.intersection(self._on(sent, destination), self._on(received, source))
+
+    def _on(self, grants: Grants, other: int) -> int:
+        found = PortTable.NONE
+        for ports, bits in grants.items():
+            if bits >> other & 1:
+                found = self.table.union(found, ports)
+        return found
+
+    def rows(self, *, possibly: bool = False) -> Iterator[Row]:
+        """Everything allowed (surely, or else possibly), grouped: each pair of different ends is in one row at most.
+
+        Pairs of ends that are both not in Git are left out, and no pair of a pod with itself is meant.
+        """
+        for reach in rows_of(self, possibly=possibly):
+            yield Row(self._endpoints(reach.sources), self._endpoints(reach.destinations), self.table.sets[reach.ports])
+
+    def _endpoints(self, bits: int) -> tuple[Endpoint, ...]:
+        pods = tuple(map(self.population.endpoint, members(bits & ~self.population.addresses)))
+        return (*pods, self.addresses_of(bits)) if bits & self.population.addresses else pods

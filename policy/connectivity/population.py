@@ -1,0 +1,421 @@
+"""Every end that there may be, numbered, and what selectors select of them, as bit sets.
+
+Numbers: the workloads in the order of the stream, the declared pods outside, the stranger, then the address space cut
+at every boundary of a CIDR. A selection is a pair (surely, possibly): they differ where labels are not known, such as
+``pod-template-hash``, and where a plugin may decide, such as an ipBlock that holds the pod network.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+from policy.connectivity.addresses import (
+    EVERY_ADDRESS,
+    PRIVATE,
+    V6,
+    Interval,
+    interval_of,
+    merged,
+    without,
+)
+from policy.connectivity.bits import bits_of
+from policy.connectivity.endpoints import STRANGER, Endpoint, EndpointKind
+from policy.connectivity.topology import Cluster, Outside
+from policy.manifests.index import Index
+from policy.manifests.ports import declared_ports
+from policy.manifests.resources import Namespace
+from policy.manifests.selectors import LabelSelector, LabelSelectorRequirement
+from policy.manifests.workloads import Workload
+
+NAMESPACE_NAME = "kubernetes.io/metadata.name"
+"""The label that every namespace has, with its own name (KEP-2161)."""
+
+_BY_CONTROLLER: Mapping[str, tuple[str, ...]] = {
+    "Deployment": ("pod-template-hash",),
+    "ReplicaSet": (),
+    "DaemonSet": ("controller-revision-hash", "pod-template-generation"),
+    "StatefulSet": ("controller-revision-hash", "statefulset.kubernetes.io/pod-name", "apps.kubernetes.io/pod-index"),
+    "Job": ("controller-uid", "batch.kubernetes.io/controller-uid"),
+    "CronJob": ("controller-uid", "batch.kubernetes.io/controller-uid", "job-name", "batch.kubernetes.io/job-name"),
+    "DeploymentConfig": ("deployment", "deploymentconfig"),
+}
+"""Labels that a controller adds to every pod that it makes, with values that no manifest states."""
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """How far what is not certain counts; ``SAFE`` unless results are compared with another tool's."""
+
+    exact_labels: bool
+    """Pods have the labels of their template alone, and namespaces those of their manifest.
+
+    Pods that one owner made are one endpoint, named like the owner."""
+    host_network_is_pod: bool
+    blocks_match_pods: bool
+    """Whether an ipBlock that holds the pod network possibly matches pods."""
+    has_v6: bool
+    default_namespace: str
+    """What the namespace is called where a manifest names none; "" where that is not known."""
+
+
+SAFE = Profile(exact_labels=False, host_network_is_pod=False, blocks_match_pods=True, has_v6=True, default_namespace="")
+NP_GUARD = Profile(
+    exact_labels=True, host_network_is_pod=True, blocks_match_pods=False, has_v6=False, default_namespace="default"
+)
+
+
+class Selection(NamedTuple):
+    """Who is selected for certain, and who may be; the first is part of the second."""
+
+    surely: int
+    possibly: int
+
+
+NOBODY = Selection(0, 0)
+
+
+class Block(NamedTuple):
+    """An ipBlock: the addresses of ``cidr`` without those of ``excepted``."""
+
+    cidr: Interval
+    excepted: tuple[Interval, ...] = ()
+
+
+class Population:
+    """The endpoints of one overlay and its contract.
+
+    ``blocks`` are all ipBlocks of all policies: the address space is cut where they begin and end.
+    """
+
+    def __init__(
+        self, index: Index, outside: Sequence[Outside], cluster: Cluster, profile: Profile, blocks: Iterable[Block]
+    ) -> None:
+        self.profile = profile
+        self.outside = tuple(outside)
+        pods = [self._endpoint(item) for item in index.workloads]
+        if profile.exact_labels:
+            pods = list({(item.namespace, item.kind, item.name): item for item in reversed(pods)}.values())[::-1]
+        self.in_git = len(pods)
+        pods += [_declared(item) for item in outside if not item.cidrs]
+        self.stranger = len(pods) if profile is SAFE else None
+        pods += [STRANGER] if profile is SAFE else []
+        self._pods: tuple[Endpoint, ...] = tuple(pods)
+        self.all_blocks: tuple[Block, ...] = tuple(dict.fromkeys(blocks))
+        self._cut(self.all_blocks, cluster)
+        self.first_address = len(pods)
+        self.size = len(pods) + len(self.intervals)
+        self.everyone = (1 << self.size) - 1
+        self.addresses = self.everyone ^ ((1 << len(pods)) - 1)
+        self.host = bits_of(number for number, item in enumerate(pods) if item.host_network)
+        self.pods = ((1 << len(pods)) - 1) ^ self.host
+        self._index = index
+        self._pod_ranges = tuple(interval_of(str(item)) for item in cluster.pods)
+        self._node_ranges = tuple(interval_of(str(item)) for item in cluster.nodes)
+        self._selected: dict[object, Selection] = {}
+        self._blocks: dict[Block, Selection] = {}
+
+    def _endpoint(self, item: Workload) -> Endpoint:
+        host = bool(item.pod.host_network) and not self.profile.host_network_is_pod
+        kind, name = _owner(item) if self.profile.exact_labels else (item.kind, item.ref.name)
+        return Endpoint(
+            name=name,
+            namespace=item.namespace or self.profile.default_namespace,
+            kind=kind,
+            type=EndpointKind.WORKLOAD,
+            workload=item,
+            host_network=host,
+            labels=item.pod_labels,
+        )
+
+    def _cut(self, blocks: Iterable[Block], cluster: Cluster) -> None:
+        starts = {0, V6}
+        stated = [interval_of(str(cidr)) for item in self.outside for cidr in item.cidrs]
+        stated += [interval_of(str(cidr)) for cidr in (*cluster.pods, *cluster.nodes)]
+        for block in blocks:
+            stated.append(block.cidr)
+            stated.extend(block.excepted)
+        for one in stated:
+            starts.add(one.first)
+            starts.add(one.last + 1)
+        last = EVERY_ADDRESS[1].last if self.profile.has_v6 else V6 - 1
+        self.starts = sorted(start for start in starts if start <= last)
+        ends = [*(start - 1 for start in self.starts[1:]), last]
+        self.intervals = [Interval(*pair) for pair in zip(self.starts, ends, strict=True)]
+
+    def endpoint(self, number: int) -> Endpoint:
+        """The endpoint of a number; one of an address is that single interval."""
+        if number < self.first_address:
+            return self._pods[number]
+        return addresses_endpoint((self.intervals[number - self.first_address],), self.outside)
+
+    @cached_property
+    def number_of(self) -> Mapping[int, int]:
+        """The number of a workload's or outside's endpoint, by the identity of what it stands for."""
+        return {id(item.workload or item.outside or item): number for number, item in enumerate(self._pods)}
+
+    def intervals_of(self, outside: Outside) -> tuple[Interval, ...]:
+        """The address ranges that an outside declares."""
+        return tuple(interval_of(str(cidr)) for cidr in outside.cidrs)
+
+    def range_bits(self, interval: Interval) -> int:
+        """The addresses of an interval whose ends are boundaries."""
+        if not self.profile.has_v6 and interval.is_v6:
+            return 0
+        low = bisect_left(self.starts, interval.first)
+        high = bisect_left(self.starts, interval.last + 1)
+        return ((1 << high) - (1 << low)) << self.first_address
+
+    # namespaces
+
+    @cached_property
+    def by_namespace(self) -> Mapping[str, int]:
+        """The pods and host pods of each namespace."""
+        found: dict[str, list[int]] = {}
+        for number, item in enumerate(self._pods):
+            if item.type is not EndpointKind.STRANGER:
+                found.setdefault(item.namespace, []).append(number)
+        return {namespace: bits_of(numbers) for namespace, numbers in found.items()}
+
+    def in_namespace(self, namespace: str) -> int:
+        return self.by_namespace.get(namespace or self.profile.default_namespace, 0)
+
+    @cached_property
+    def _namespace_labels(self) -> Mapping[str, tuple[Mapping[str, str], bool]]:
+        """The labels of each namespace, and whether those are all."""
+        stated = {item.name: item.resource.labels for item in self._index.all(Namespace)}
+        found: dict[str, tuple[Mapping[str, str], bool]] = {}
+        for name in self.by_namespace:
+            labels = {key: value for key, value in stated.get(name, {}).items() if isinstance(value, str)}
+            if name:
+                labels[NAMESPACE_NAME] = name
+            found[name] = labels, name in stated or self.profile.exact_labels
+        return found
+
+    def _in_namespaces(self, selector: LabelSelector) -> Selection:
+        key = ("namespaces", _key(selector))
+        found = self._selected.get(key)
+        if found is None:
+            surely = possibly = 0
+            for name, bits in self.by_namespace.items():
+                labels, is_known = self._namespace_labels[name]
+                may, must = _matches(selector, labels, is_known=is_known)
+                possibly |= bits if may else 0
+                surely |= bits if must else 0
+            if self.stranger is not None:
+                may, must = self._strange_namespace(selector)
+                possibly |= may << self.stranger
+                surely |= must << self.stranger
+            found = self._selected[key] = Selection(surely & self.pods, possibly & self.pods)
+        return found
+
+    def _strange_namespace(self, selector: LabelSelector) -> tuple[bool, bool]:
+        """Whether a namespace of which nothing is known may be, or must be, selected."""
+        names = {NAMESPACE_NAME: (selector.match_labels or {}).get(NAMESPACE_NAME)}
+        pinned = names[NAMESPACE_NAME] is not None or any(
+            each.key == NAMESPACE_NAME and each.operator in ("In", "DoesNotExist")
+            for each in selector.match_expressions or ()
+        )
+        return not pinned, selector.is_empty
+
+    # pods
+
+    @cached_property
+    def _labelled(self) -> tuple[dict[tuple[str, str], int], dict[str, int]]:
+        """Who has a label: by key and value, and by key."""
+        pairs: dict[tuple[str, str], list[int]] = {}
+        for number, item in enumerate(self._pods):
+            if not item.host_network:
+                for pair in item.labels.items():
+                    pairs.setdefault(pair, []).append(number)
+        by_pair = {pair: bits_of(numbers) for pair, numbers in pairs.items()}
+        keys: dict[str, int] = {}
+        by_key: dict[str, list[int]] = {}
+        for (key, _), numbers in pairs.items():
+            by_key.setdefault(key, []).extend(numbers)
+        keys = {key: bits_of(numbers) for key, numbers in by_key.items()}
+        return by_pair, keys
+
+    @cached_property
+    def _unlabelled(self) -> int:
+        """Those whose labels nobody states: the stranger, and outside pods declared as a whole namespace."""
+        if self.profile.exact_labels:
+            return 0
+        return bits_of(
+            number
+            for number, item in enumerate(self._pods)
+            if item.type is EndpointKind.STRANGER or (item.outside is not None and not item.labels)
+        )
+
+    @cached_property
+    def _by_controller(self) -> Mapping[str, int]:
+        """Who has a label for certain, but of an unknown value."""
+        found: dict[str, list[int]] = {}
+        if not self.profile.exact_labels:
+            for number, item in enumerate(self._pods[: self.in_git]):
+                for key in _BY_CONTROLLER.get(item.kind, ()):
+                    found.setdefault(key, []).append(number)
+        return {key: bits_of(numbers) & self.pods for key, numbers in found.items()}
+
+    def labelled(self, selector: LabelSelector | None) -> Selection:
+        """The pods of all namespaces that a selector selects; None selects every pod."""
+        if selector is None or selector.is_empty:
+            return Selection(self.pods, self.pods)
+        key = _key(selector)
+        found = self._selected.get(key)
+        if found is None:
+            surely = possibly = self.pods
+            for label, value in (selector.match_labels or {}).items():
+                must, may = self._one_of(label, (value,))
+                surely, possibly = surely & must, possibly & may
+            for requirement in selector.match_expressions or ():
+                must, may = self._required(requirement)
+                surely, possibly = surely & must, possibly & may
+            found = self._selected[key] = Selection(surely, possibly)
+        return found
+
+    def _one_of(self, key: str, values: Sequence[str]) -> Selection:
+        by_pair, _ = self._labelled
+        unknown = self._by_controller.get(key, 0)
+        has = 0
+        for value in values:
+            has |= by_pair.get((key, value), 0)
+        return Selection(has & ~unknown, has | unknown | self._unlabelled)
+
+    def _required(self, requirement: LabelSelectorRequirement) -> Selection:
+        key, operator = requirement.key, requirement.operator
+        if operator in ("In", "NotIn"):
+            surely, possibly = self._one_of(key, requirement.values or ())
+        elif operator in ("Exists", "DoesNotExist"):
+            surely = self._labelled[1].get(key, 0) | self._by_controller.get(key, 0)
+            possibly = surely | self._unlabelled
+        else:
+            return NOBODY
+        if operator in ("NotIn", "DoesNotExist"):
+            return Selection(self.pods & ~possibly, self.pods & ~surely)
+        return Selection(surely, possibly)
+
+    def subjects(self, namespace: str, selector: LabelSelector | None) -> Selection:
+        """The pods of a namespace that a policy's podSelector selects."""
+        inside = self.in_namespace(namespace)
+        surely, possibly = self.labelled(selector)
+        return Selection(surely & inside, possibly & inside)
+
+    def peers(self, namespace: str, pods: LabelSelector | None, namespaces: LabelSelector | None) -> Selection:
+        """Whom a peer of a policy in ``namespace`` admits by labels."""
+        if namespaces is None:
+            return self.subjects(namespace, pods)
+        inside = self._in_namespaces(namespaces)
+        surely, possibly = self.labelled(pods)
+        return Selection(surely & inside.surely, possibly & inside.possibly)
+
+    def block(self, block: Block) -> Selection:
+        """Whom an ipBlock admits: addresses, hosts on nodes in it, and possibly pods if it holds their network."""
+        found = self._blocks.get(block)
+        if found is None:
+            bits = self.range_bits(block.cidr)
+            for one in block.excepted:
+                bits &= ~self.range_bits(one)
+            surely = possibly = bits
+            if self.host:
+                must, may = _holds(block, self._node_ranges or EVERY_ADDRESS[:1], all_of=bool(self._node_ranges))
+                surely |= self.host if must else 0
+                possibly |= self.host if may else 0
+            if self.profile.blocks_match_pods:
+                _, may = _holds(block, self._pod_ranges or _PRIVATE, all_of=False)
+                possibly |= self.pods if may else 0
+            found = self._blocks[block] = Selection(surely, possibly)
+        return found
+
+    # ports
+
+    @cached_property
+    def named_ports(self) -> Mapping[tuple[str, str], Mapping[int, int]]:
+        """By protocol and name: the pods that call a number so."""
+        found: dict[tuple[str, str], dict[int, list[int]]] = {}
+        for number, item in enumerate(self._pods):
+            if item.workload is not None:
+                for port in declared_ports(item.workload):
+                    if port.name:
+                        found.setdefault((port.transport, port.name), {}).setdefault(port.container_port, []).append(
+                            number
+                        )
+            elif item.outside is not None:
+                for named in item.outside.ports:
+                    found.setdefault((named.protocol, named.name), {}).setdefault(named.number, []).append(number)
+        return {
+            name: {port: bits_of(numbers) for port, numbers in by_number.items()} for name, by_number in found.items()
+        }
+
+
+def addresses_endpoint(intervals: tuple[Interval, ...], outside: Iterable[Outside]) -> Endpoint:
+    """The endpoint of disjoint, sorted ranges: the declared one that holds exactly them, else a nameless one."""
+    for item in outside:
+        if item.cidrs and merged(interval_of(str(cidr)) for cidr in item.cidrs) == intervals:
+            return Endpoint(item.name, "", "", EndpointKind.ADDRESSES, outside=item, addresses=intervals)
+    return Endpoint(", ".join(map(str, intervals)), "", "", EndpointKind.ADDRESSES, addresses=intervals)
+
+
+def _owner(item: Workload) -> tuple[str, str]:
+    """Kind and name of what made a pod that was read from a cluster; its own for everything else."""
+    owners = (item.resource.raw.get("metadata") or {}).get("ownerReferences")
+    for owner in owners if item.kind == "Pod" and isinstance(owners, list) else ():
+        if isinstance(owner, dict) and owner.get("controller"):
+            return str(owner.get("kind")), str(owner.get("name"))
+    return item.kind, item.ref.name
+
+
+def _declared(item: Outside) -> Endpoint:
+    return Endpoint(
+        item.name, item.namespace or "", "", EndpointKind.OUTSIDE_PODS, outside=item, labels=dict(item.labels)
+    )
+
+
+_PRIVATE = tuple(interval_of(cidr) for cidr in PRIVATE)
+
+
+def _holds(block: Block, ranges: Sequence[Interval], *, all_of: bool) -> tuple[bool, bool]:
+    """Whether a block has all of the addresses (never, unless ``all_of``), and whether it has any."""
+    have_all, have_any = all_of, False
+    for one in ranges:
+        if block.cidr.first <= one.last and one.first <= block.cidr.last:
+            common = Interval(max(one.first, block.cidr.first), min(one.last, block.cidr.last))
+            left = without(common, block.excepted)
+            have_any = have_any or bool(left)
+            have_all = have_all and left == (one,)
+        else:
+            have_all = False
+    return have_all, have_any
+
+
+def _key(selector: LabelSelector) -> object:
+    labels = selector.match_labels
+    if labels and len(labels) == 1 and not selector.match_expressions:
+        return next(iter(labels.items()))
+    return (
+        tuple(sorted((labels or {}).items())),
+        tuple((each.key, each.operator, each.values) for each in selector.match_expressions or ()),
+    )
+
+
+def _matches(selector: LabelSelector, labels: Mapping[str, str], *, is_known: bool) -> tuple[bool, bool]:
+    """Whether labels may, and whether they must, satisfy a selector; without ``is_known`` there may be more of them."""
+    if is_known:
+        matches = selector.matches(labels)
+        return matches, matches
+    may = must = True
+    for key, value in (selector.match_labels or {}).items():
+        has = labels.get(key)
+        may = may and has in (None, value)
+        must = must and has == value
+    for requirement in selector.match_expressions or ():
+        if requirement.key in labels:
+            matches = requirement.matches(labels)
+            may, must = may and matches, must and matches
+        else:
+            may = may and not (requirement.key == NAMESPACE_NAME and requirement.operator == "DoesNotExist")
+            must = False
+    return may, must
