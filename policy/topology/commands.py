@@ -104,12 +104,12 @@ def _show(parsed: argparse.Namespace) -> int:
 
 
 def _diff(parsed: argparse.Namespace) -> int:
-    from policy.topology.diff import difference, text_of
+    from policy.topology import diff
     from policy.topology.reading import one_side
 
     with one_side(parsed.before) as before, one_side(parsed.after) as after:
-        found = difference(before, after)
-    sys.stdout.write(text_of(found, parsed.format))
+        found = diff.compare(before, after)
+    sys.stdout.write(diff.json(found) if parsed.format == "json" else diff.text(found))
     return int(found.is_any)
 
 

@@ -1,12 +1,13 @@
-"""A picture as text, JSON, Mermaid or DOT."""
+"""A picture as text, as data for JSON, and as the source of drawings: Mermaid, DOT, SVG."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
-from policy.reports.plain import json_text, one_line
-from policy.topology.picture import EVERY, NodeKind, Picture
+from policy.reports.plain import one_line
+from policy.topology.picture import EVERY, Arrow, NodeKind, Picture
 
 
 def text(picture: Picture) -> str:
@@ -14,16 +15,23 @@ def text(picture: Picture) -> str:
     return "".join(one_line(str(arrow)) + "\n" for arrow in picture.arrows)
 
 
-def json(picture: Picture) -> str:
-    """``nodes`` with name and kind, ``connections`` with source, destination and ports."""
-    document = {
-        "nodes": [{"name": name, "kind": kind.value} for name, kind in sorted(picture.nodes.items())],
-        "connections": [
-            {"source": arrow.source, "destination": arrow.destination, "ports": arrow.ports.split(", ")}
-            for arrow in picture.arrows
-        ],
-    }
-    return json_text(document)
+def document(picture: Picture) -> dict[str, Any]:
+    """For JSON: ``nodes`` with name and kind, and the ``connections``."""
+    nodes = [{"name": name, "kind": kind.value} for name, kind in sorted(picture.nodes.items())]
+    return {"nodes": nodes, "connections": connections(picture.arrows)}
+
+
+def connections(arrows: Sequence[Arrow]) -> list[dict[str, Any]]:
+    """For JSON: source, destination, ports, and whether it is certain."""
+    return [
+        {
+            "source": arrow.source,
+            "destination": arrow.destination,
+            "ports": arrow.ports.split(", "),
+            "certain": arrow.is_certain,
+        }
+        for arrow in arrows
+    ]
 
 
 def mermaid(picture: Picture) -> str:
@@ -31,7 +39,7 @@ def mermaid(picture: Picture) -> str:
     lines = ["flowchart LR"]
     ids = _ids(picture)
     lines.extend(
-        f"  {ids[arrow.source]} -- {_mermaid_text(arrow.ports)} --> {ids[arrow.destination]}"
+        f"  {ids[arrow.source]} -- {_mermaid_text(arrow.label)} --> {ids[arrow.destination]}"
         for arrow in picture.arrows
     )
     lines.extend(_mermaid_nodes(picture, ids))
@@ -76,7 +84,7 @@ def dot(picture: Picture) -> str:
         )
         lines.append(f"  {_dot(name)}{form};")
     lines.extend(
-        f"  {_dot(arrow.source)} -> {_dot(arrow.destination)} [label={_dot(arrow.ports)}];" for arrow in picture.arrows
+        f"  {_dot(arrow.source)} -> {_dot(arrow.destination)} [label={_dot(arrow.label)}];" for arrow in picture.arrows
     )
     return "\n".join([*lines, "}"]) + "\n"
 
@@ -91,10 +99,4 @@ def _svg(picture: Picture) -> str:
     return svg(picture)
 
 
-FORMATS: Mapping[str, Callable[[Picture], str]] = {
-    "text": text,
-    "json": json,
-    "mermaid": mermaid,
-    "dot": dot,
-    "svg": _svg,
-}
+DRAWINGS: Mapping[str, Callable[[Picture], str]] = {"mermaid": mermaid, "dot": dot, "svg": _svg}

@@ -80,7 +80,7 @@ def _rows(arrows: Sequence[Arrow]) -> Mapping[str, tuple[str, ...]]:
     """For each node the sets of ports that it is reached on, as they stand in its box."""
     found: dict[str, set[str]] = defaultdict(set)
     for arrow in arrows:
-        found[arrow.destination].add(arrow.ports)
+        found[arrow.destination].add(arrow.label)
     return {name: tuple(sorted(ports)) for name, ports in found.items()}
 
 
@@ -144,7 +144,7 @@ def _drawn_arrow(arrow: Arrow, placed: Layers, boxes: Mapping[Item, _Box], rows:
     source, destination = boxes[arrow.source], boxes[arrow.destination]
     edge = (arrow.source, arrow.destination)
     is_back = edge in placed.turned
-    end_y = destination.y + _TITLE + _ROW * (rows[arrow.destination].index(arrow.ports) + 0.5)
+    end_y = destination.y + _TITLE + _ROW * (rows[arrow.destination].index(arrow.label) + 0.5)
     side = -1 if is_back else 1
     start = (source.x if is_back else source.x + source.width, source.exit_y)
     end_x = destination.x + destination.width if is_back else destination.x
