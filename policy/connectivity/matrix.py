@@ -223,13 +223,27 @@ class Connectivity:
                 possibly = self.table.union(possibly, self._between(one, other, is_certain=False))
         return self.table.sets[surely], self.table.sets[possibly]
 
+    def side_bounds(self, direction: Direction, source: Endpoint, destination: Endpoint) -> tuple[PortSet, PortSet]:
+        """``allowed_bounds`` of one direction alone: of the source's egress, or of the destination's ingress."""
+        surely, possibly = PortTable.ALL, PortTable.NONE
+        for one in members(self.bits(source)):
+            for other in members(self.bits(destination)):
+                surely = self.table.intersection(surely, self._side(direction, one, other, is_certain=True))
+                possibly = self.table.union(possibly, self._side(direction, one, other, is_certain=False))
+        return self.table.sets[surely], self.table.sets[possibly]
+
+    def _side(self, direction: Direction, source: int, destination: int, *, is_certain: bool) -> int:
+        side = self.sides[direction]
+        number, other = (source, destination) if direction == "egress" else (destination, source)
+        return self._on(side.surely(number) if is_certain else side.possibly(number), other)
+
     def _between(self, source: int, destination: int, *, is_certain: bool) -> int:
         if source == destination:
             return PortTable.ALL
-        egress, ingress = self.sides["egress"], self.sides["ingress"]
-        sent = egress.surely(source) if is_certain else egress.possibly(source)
-        received = ingress.surely(destination) if is_certain else ingress.possibly(destination)
-        return self.table.intersection(self._on(sent, destination), self._on(received, source))
+        return self.table.intersection(
+            self._side("egress", source, destination, is_certain=is_certain),
+            self._side("ingress", source, destination, is_certain=is_certain),
+        )
 
     def _on(self, grants: Grants, other: int) -> int:
         found = PortTable.NONE

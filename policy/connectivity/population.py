@@ -50,6 +50,9 @@ _BY_CONTROLLER: Mapping[str, tuple[str, ...]] = {
 }
 """Labels that a controller adds to every pod that it makes, with values that no manifest states."""
 
+_DNS_LABEL = ("k8s-app", "kube-dns")
+"""What the pods of CoreDNS have, as those of kube-dns had, so that one Service finds either."""
+
 
 class Population:
     """The endpoints of one overlay and its contract.
@@ -316,6 +319,16 @@ class Population:
                 possibly |= self.pods if may else 0
             found = self._blocks[block] = Selection(surely, possibly)
         return found
+
+    @cached_property
+    def dns(self) -> int:
+        """The pods that answer DNS: what is declared outside as ``dns``, and whoever has the label of CoreDNS."""
+        key, value = _DNS_LABEL
+        return bits_of(
+            number
+            for number, item in enumerate(self._pods)
+            if item.labels.get(key) == value or (item.outside is not None and item.name == "dns")
+        )
 
     # ports
 
