@@ -63,7 +63,7 @@ class Maker:
     def cluster(self) -> Manifests:
         """Two to five workloads and one to six policies in up to three namespaces, not all of which are listed."""
         one_of = self._chance.choice
-        documents = [_namespace(name, self._labels()) for name in NAMESPACES if self._often()]
+        documents = [_namespace(name, self._namespace_labels()) for name in NAMESPACES if self._often()]
         homes = NAMESPACES[: one_of((1, 2, 2, 3))]
         documents += [
             workload(one_of(KINDS), one_of(homes), f"pod-{number}", self._labels(), self._pod())
@@ -91,6 +91,11 @@ class Maker:
     def _labels(self) -> dict[str, str]:
         keys = self._chance.sample(KEYS, self._chance.choice((0, 1, 1, 2, 2, 3)))
         return {key: self._chance.choice(VALUES) for key in keys}
+
+    def _namespace_labels(self) -> dict[str, str]:
+        """Its name among them at times, and at times another one's."""
+        named = {NAME: self._chance.choice(NAMESPACES)} if self._chance.random() < 0.2 else {}
+        return {**self._labels(), **named}
 
     def _pod(self) -> dict[str, Any]:
         spec: dict[str, Any] = {"containers": [self._container("main")]}

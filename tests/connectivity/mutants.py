@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,7 +35,7 @@ def mutants(spec: Mapping[str, Any]) -> Iterator[Mutant]:
         rules = spec.get(direction) or []
         if rules or not spec["podSelector"]:
             types = [kind for kind in spec["policyTypes"] if kind != TYPES[direction]]
-            changed = {**copy.deepcopy(dict(spec)), "policyTypes": types}
+            changed = {**_copied(spec), "policyTypes": types}
             if types:
                 yield Mutant(f"no {direction}", changed, ())
         yield _with(spec, (direction,), [*rules, {}], f"{direction} from or to everybody", (direction, len(rules)))
@@ -65,9 +65,13 @@ def _of_rule(spec: Mapping[str, Any], direction: str, number: int, rule: Mapping
         if "ipBlock" in peer:
             yield _with(spec, (*at, "ipBlock", "cidr"), "0.0.0.0/0", "every address", place)
             yield _with(spec, (*at, "ipBlock", "cidr"), "192.0.2.11/32", "another address", place)
-    for index, port in enumerate(rule["ports"]):
+    yield from _of_ports(spec, place, rule["ports"])
+
+
+def _of_ports(spec: Mapping[str, Any], place: Path, ports: Sequence[Mapping[str, Any]]) -> Iterator[Mutant]:
+    for index, port in enumerate(ports):
         at = (*place, "ports", index)
-        if len(rule["ports"]) > 1:
+        if len(ports) > 1:
             yield _without(spec, at, "a port is gone", place)
         yield _without(spec, (*at, "port"), "every port of the protocol", place)
         yield _with(spec, (*at, "port"), port["port"] + 1, "another port", place)
@@ -81,15 +85,21 @@ def _labels(selector: Mapping[str, Any], path: Path) -> Iterator[Path]:
 
 
 def _with(spec: Mapping[str, Any], path: Path, value: Any, what: str, place: Path) -> Mutant:
-    changed = copy.deepcopy(dict(spec))
+    changed = _copied(spec)
     _parent(changed, path)[path[-1]] = value
     return Mutant(f"{_written(path)}: {what}", changed, place)
 
 
 def _without(spec: Mapping[str, Any], path: Path, what: str, place: Path) -> Mutant:
-    changed = copy.deepcopy(dict(spec))
+    changed = _copied(spec)
     del _parent(changed, path)[path[-1]]
     return Mutant(f"{_written(path)}: {what}", changed, place)
+
+
+def _copied(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy in which no two parts are one object, as equal parts of a loaded document may be."""
+    copied: dict[str, Any] = json.loads(json.dumps(spec))
+    return copied
 
 
 def _parent(spec: Any, path: Path) -> Any:

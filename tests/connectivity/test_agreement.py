@@ -10,10 +10,15 @@ import ipaddress
 import itertools
 import os
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from policy.connectivity.bits import members
+from policy.connectivity.endpoints import Endpoint
+from policy.connectivity.matrix import Connectivity
+from policy.connectivity.ports import NO_PORTS, PortSet
 
 from . import naive
 from .cases import Decision
@@ -66,6 +71,31 @@ def disagreements(made: Manifests, seed: int) -> Iterator[str]:
         surely, possibly = evaluator.decide(decision)
         if possibly != slow.possibly or (surely != slow.surely and not (undecided and slow.surely)):
             yield f"{source} -> {destination} : {protocol} {port}: naive {slow}, fast {(surely, possibly)}"
+
+
+@settings(max_examples=EXAMPLES // 3, derandomize=DERANDOMIZE, deadline=None, database=None)
+@given(st.integers(0, 2**64 - 1))
+def test_the_rows_are_what_is_allowed_pair_by_pair(seed: int) -> None:
+    made = Maker(seed).cluster()
+    connectivity = Evaluator(made.documents, made.pod_networks, made.node_networks).connectivity
+    ends = numbers(connectivity, connectivity.endpoints)
+    for bound in (False, True):
+        found: dict[tuple[int, int], PortSet] = {}
+        for row in connectivity.rows(possibly=bound):
+            sources, destinations = (numbers(connectivity, ends) for ends in (row.sources, row.destinations))
+            for pair in itertools.product(sources, destinations):
+                assert pair not in found or pair[0] == pair[1]
+                found[pair] = row.ports
+        for pair in itertools.product(ends, ends):
+            source, destination = map(connectivity.population.endpoint, pair)
+            if pair[0] != pair[1] and (source.is_in_git or destination.is_in_git):
+                allowed = connectivity.allowed_bounds(source, destination)[bound]
+                assert found.get(pair, NO_PORTS) == allowed, (source, destination, bound)
+
+
+def numbers(connectivity: Connectivity, ends: Iterable[Endpoint]) -> set[int]:
+    """The ends as numbers, one for each range of addresses that a policy tells apart from its neighbours."""
+    return {number for each in ends for number in members(connectivity.bits(each))}
 
 
 def smallest(made: Manifests, seed: int) -> Manifests:
