@@ -344,17 +344,22 @@ class Faults:
     def needless(self) -> tuple[Needless, ...]:
         """Rules that no flow needs (of two that allow the same, the later), and rules that allow more than flows state.
 
-        Those in which something else is told already are left out.
+        Those in which something else is told already are left out, and those of policies in which a rule is missing.
         """
         proof = self._isolation.proof
         if proof is None:
             return ()
         told = self.rules | {key_of(leak.by) for leak in proof.leaks if leak.by}
         unneeded: set[RuleKey] = set()
+        known = ((1 << self._population.in_git) - 1) & ~proof.stated.unknown_bits
         found: list[Needless] = []
         for rule in reversed([rule for rule in self._rules() if key_of(rule) not in told]):
-            ends = list(members(self._subjects[id(rule.policy)] & ((1 << self._population.in_git) - 1)))
-            if ends and not any(self._is_needed(rule, end, unneeded, proof) for end in ends):
+            ends = list(members(self._subjects[id(rule.policy)] & known))
+            if not ends or any(
+                self._is_subject(rule, broken) for broken in self.broken if rule.direction in broken.sides
+            ):
+                continue
+            if not any(self._is_needed(rule, end, unneeded, proof) for end in ends):
                 unneeded.add(key_of(rule))
                 found.append(Needless(rule))
             else:
@@ -384,7 +389,8 @@ class Faults:
             for ports, others in excess.items():
                 for other in members(others):
                     pair = (end, other) if rule.direction == "egress" else (other, end)
-                    if not self._connectivity.number_between(*pair, is_certain=False):
+                    allowed = self._connectivity.number_between(*pair, is_certain=False)
+                    if not self._connectivity.table.intersection(allowed, ports):
                         source, destination = map(self._population.endpoint, pair)
                         yield Needless(rule, source, destination, self._connectivity.table.sets[ports])
                         return

@@ -40,9 +40,8 @@ def _peer_text(end: Endpoint, other: Endpoint) -> str:
         parts.append(f"namespaceSelector: {{matchLabels: {{{NAMESPACE_NAME}: {other.namespace}}}}}")
     labels = _telling(other)
     if labels or not parts:
-        parts.append(
-            f"podSelector: {{matchLabels: {{{', '.join(f'{key}: {value}' for key, value in labels.items())}}}}}"
-        )
+        written = ", ".join(f"{key}: {value}" for key, value in labels.items())
+        parts.append(f"podSelector: {{matchLabels: {{{written}}}}}")
     return f"{{{', '.join(parts)}}}"
 
 

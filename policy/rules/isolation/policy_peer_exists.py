@@ -46,7 +46,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from policy.connectivity.faults import DeadPeer
-from policy.connectivity.policies import PEERS
 from policy.findings import Finding, Severity
 from policy.manifests.index import Index
 from policy.rules.rule import Context, Rule
@@ -72,7 +71,6 @@ def _torn(dead: DeadPeer, index: Index) -> tuple[str, str]:
 
 
 def _nobody(dead: DeadPeer, index: Index, near: str) -> tuple[str, str]:
-    direction = dead.rule.direction
     if dead.is_unknown:
         return (
             f"this peer admits nobody that is known: namespace {dead.namespace or ''} is neither in Git nor under "
@@ -82,7 +80,7 @@ def _nobody(dead: DeadPeer, index: Index, near: str) -> tuple[str, str]:
     where = f"namespace {dead.namespace}" if dead.peer.namespace_selector is not None and dead.namespace else ""
     where = where or (index.named_namespace(dead.namespace or "") if dead.peer.namespace_selector is None else "those")
     return (
-        f"this peer of {PEERS[direction]} admits nobody: no pod of {where} has {dead.peer.pod_selector}{near}",
+        f"this peer admits nobody: no pod of {where} has {dead.peer.pod_selector}{near}",
         "select labels that the pods have, or remove the peer",
     )
 

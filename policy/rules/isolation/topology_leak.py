@@ -93,11 +93,12 @@ def _by_rule(leak: Leak, isolation: Isolation) -> Finding:
     block = peer[1].ip_block if peer else None
     network = _pod_network(leak, isolation) if block else ""
     if block and network:
-        verb = "lets them reach" if leak.direction == "ingress" else "reaches them from"
+        end = named(leak.end, index)
+        reach = f"{end} may reach every pod there" if leak.direction == "egress" else f"every pod there may reach {end}"
         return Finding(
             at=at,
-            message=f"{block.get('cidr')} also holds the network of the pods, {network}: {leak.by.policy.ref} {verb} "
-            f"{named(leak.end, index)} on {described(leak.ports)}, and no flow states that",
+            message=f"{block.get('cidr')} also holds the network of the pods, {network}: {reach} on "
+            f"{described(leak.ports)}, which no flow states",
             fix=f"add except: [{network}] to this ipBlock",
             related=related,
         )
