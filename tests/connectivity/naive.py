@@ -162,7 +162,7 @@ def _side(
     choices: list[list[tuple[bool, bool]]] = []
     for policy in cluster.policies:
         namespace = policy["metadata"].get("namespace") or "default"
-        if namespace != subject.namespace or direction not in _directions(policy["spec"]):
+        if namespace != subject.namespace or direction not in directions(policy["spec"]):
             continue
         selected = selects(policy["spec"].get("podSelector") or {}, subject.labels)
         grants = _granted(cluster, policy, direction, other, destination, protocol, port)
@@ -178,7 +178,7 @@ def _worlds(truth: bool | None) -> list[bool]:
     return [True, False] if truth is None else [truth]
 
 
-def _directions(spec: Document) -> set[str]:
+def directions(spec: Document) -> set[str]:
     if spec.get("policyTypes"):
         return set(spec["policyTypes"])
     return {"Ingress", "Egress"} if spec.get("egress") else {"Ingress"}

@@ -7,6 +7,7 @@ import itertools
 import random
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import yaml
 from hypothesis import HealthCheck, given, settings
@@ -24,7 +25,7 @@ from .clusters import ADDRESSES, NUMBERS, PROTOCOLS, Maker
 from .fast import resources
 from .test_agreement import DERANDOMIZE, EXAMPLES, is_undecided
 
-OUTSIDE = {
+OUTSIDE: dict[str, dict[str, Any]] = {
     "net": {"cidrs": ["198.51.100.0/24"]},
     "everywhere": {"cidrs": ["0.0.0.0/0", "::/0"]},
     "dns": {"namespace": "kube-system", "labels": {"app": "a"}},
@@ -35,15 +36,17 @@ Flow = tuple[str, str, str, int]
 
 
 def flows(pods: Sequence[str], chance: random.Random) -> Iterator[Flow]:
-    """Some flows, each stated once, in which something is in Git."""
+    """Some flows, each stated once, in which something is in Git; of each pod one, since else nothing is said of it."""
     ends = [*pods, *pods, "*", *OUTSIDE]
-    made = set()
+    made: set[Flow] = set()
     for _ in range(chance.randint(0, 12)):
         source, destination = chance.choice(ends), chance.choice(ends)
         flow = source, destination, chance.choice(PROTOCOLS), chance.choice(NUMBERS)
         if (source in OUTSIDE) + (destination in OUTSIDE) < 2 and flow not in made:
             made.add(flow)
             yield flow
+    named = {end for flow in made for end in flow[:2]}
+    yield from ((pod, "dns", "SCTP", 53) for pod in pods if pod not in named)
 
 
 class Contract:
@@ -97,8 +100,27 @@ def test_leaks_and_broken_flows_are_those_of_a_slow_reading(tmp_path: Path, seed
     assert {(_named(each.source), _named(each.destination)) for each in proof.broken} == broken
     assert bool(leaking) <= bool(proof.leaks)
     assert sum(leak.pairs for leak in proof.leaks) >= len(leaking)
+    open_ends = {leak.end.name for leak in proof.leaks if leak.by is None and leak.direction == "ingress"}
+    in_git = {pod.name for pod in pods if pod is not DNS}
+    isolated = {pod.name for pod in cluster.pods if any(_is_isolated(cluster, pod, each) for each in TYPES)}
+    for one, other in leaking:
+        if {one, other} <= in_git - isolated:
+            assert other in open_ends, (one, other)
     for leak in proof.leaks:
         _is_real(leak, cluster, contract)
+
+
+TYPES = ("Ingress", "Egress")
+
+
+def _is_isolated(cluster: naive.Cluster, pod: naive.Pod, direction: str) -> bool:
+    """Whether a policy may isolate a pod."""
+    return not pod.host_network and any(
+        policy["metadata"]["namespace"] == pod.namespace
+        and direction in naive.directions(policy["spec"])
+        and naive.selects(policy["spec"].get("podSelector") or {}, pod.labels) is not False
+        for policy in cluster.policies
+    )
 
 
 def _dns() -> tuple[dict[str, object], ...]:

@@ -72,6 +72,7 @@ Spot = tuple[str | int, ...]
 def lines(file: str) -> dict[Spot, tuple[int, int]]:
     """The first and last line of each part of a policy, as PyYAML marks them: of the key, where it has one."""
     root = yaml.compose((REPOSITORY / file).read_text(encoding="utf-8"))
+    assert root is not None
     return dict(_lines(root, (), root.start_mark.line))
 
 

@@ -1,4 +1,4 @@
-"""Break it as a person would, in a copy of this repository: each mistake ends in one finding, at its line, with its fix.
+"""Break it as a person would, in a copy of this repository: each mistake is one finding, at its line, with its fix.
 
 The whole check runs, so that nothing else is said of the same mistake.
 """
@@ -89,7 +89,8 @@ def _two_items(copy: Path) -> None:
 
 def _label_typo_of_a_peer(copy: Path) -> None:
     name = "app.kubernetes.io/name: "
-    replace(copy / "base/users-db/network-policy.yaml", f"              {name}user-service", f"              {name}user-servce")
+    file = copy / "base/users-db/network-policy.yaml"
+    replace(file, f"              {name}user-service", f"              {name}user-servce")
 
 
 def _label_typo_of_the_policy(copy: Path) -> None:
@@ -156,6 +157,10 @@ spec:
   egress:
     - to: [{podSelector: {matchLabels: {app: cache}}}]
       ports: [{protocol: TCP, port: 6379}]
+    - to:
+        - namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: kube-system}}
+          podSelector: {matchLabels: {k8s-app: kube-dns}}
+      ports: [{protocol: UDP, port: 53}, {protocol: TCP, port: 53}]
 ---
 apiVersion: networking.k8s.io/v1
 kind: NetworkPolicy
@@ -168,20 +173,91 @@ spec:
       ports: [{protocol: TCP, port: 6379}]
 """
 
+PLAIN_TOPOLOGY = """\
+outside:
+  dns: {namespace: kube-system, labels: {k8s-app: kube-dns}}
+flows:
+  - "web -> cache : TCP 6379"
+  - "web -> dns : UDP 53, TCP 53"
+"""
 
-def test_show2(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "shop.yaml").write_text(PLAIN, encoding="utf-8")
-    (tmp_path / "topology.yaml").write_text('flows:\n  - "web -> cache : TCP 6379"\n', encoding="utf-8")
-    (tmp_path / "policy.toml").write_text('[environments]\nshop = "shop.yaml"\n', encoding="utf-8")
-    monkeypatch.chdir(tmp_path)
-    main(["check", *(f"--only={rule.id}" for rule in RULES if rule.family == "isolation")])
-    print(capsys.readouterr().out)
-    assert 0
+TOLD: dict[Callable[[Path], None], tuple[str, str, str]] = {
+    _service_port: (
+        "error policy-port-served base/frontend/network-policy.yaml:28",
+        "TCP 80 is the port of Service/frontend, but a policy sees the port of the pods: "
+        "Deployment/frontend listens on 8080",
+        "write port: 8080",
+    ),
+    _dns_forgotten: (
+        "error dns-allowed base/order-service/network-policy.yaml:26",
+        "Deployment/order-service cannot resolve names: its egress does not allow TCP 53, UDP 53 to the DNS pods, "
+        "so what else it allows is found by nobody",
+        "add to spec.egress: {to: [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: kube-system}}, "
+        "podSelector: {matchLabels: {k8s-app: kube-dns}}}], "
+        "ports: [{protocol: TCP, port: 53}, {protocol: UDP, port: 53}]}",
+    ),
+    _two_items: (
+        "error policy-peer-exists base/frontend/network-policy.yaml:23",
+        "NetworkPolicy/frontend means pods with app.kubernetes.io/name=ingress-nginx of the other namespace, but two "
+        "items mean either: the item before admits the whole namespace, and this one nobody in the namespace",
+        "join the two items: podSelector without its dash, under the namespaceSelector",
+    ),
+    _label_typo_of_a_peer: (
+        "error policy-peer-exists base/users-db/network-policy.yaml:20",
+        "this peer admits nobody: no pod of the namespace has app.kubernetes.io/name=user-servce; "
+        "did you mean app.kubernetes.io/name=user-service?",
+        "select labels that the pods have, or remove the peer",
+    ),
+    _label_typo_of_the_policy: (
+        "error policy-selects-pods base/users-db/network-policy.yaml:12",
+        "NetworkPolicy/users-db selects no pod: none of the namespace has app.kubernetes.io/name=user-db; "
+        "did you mean app.kubernetes.io/name=users-db?",
+        "select labels that the pods have, or remove the policy",
+    ),
+    _new_service: (
+        "error topology-complete base/search-service/deployment.yaml:4",
+        "Deployment/search-service is in no flow of topology.yaml",
+        'state whom it talks to, as in "search-service -> dns : UDP 53, TCP 53", and who talks to it',
+    ),
+    _internet_with_the_pods: (
+        "error topology-leak base/order-service/network-policy.yaml:64",
+        "0.0.0.0/0 also holds the network of the pods, 10.244.0.0/16: order-service may reach every pod there on "
+        "TCP 443, which no flow states",
+        "add except: [10.244.0.0/16] to this ipBlock",
+    ),
+}
 
 
-@pytest.mark.parametrize("mistake", [_service_port, _dns_forgotten, _two_items, _label_typo_of_a_peer, _label_typo_of_the_policy, _new_service, _internet_with_the_pods])
-def test_show(mistake: Callable[[Path], None], copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("mistake", TOLD, ids=lambda mistake: mistake.__name__.strip("_"))
+def test_a_mistake_is_told_once(
+    mistake: Callable[[Path], None], copy: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     mistake(copy)
-    main(["check", "--format", "text"])
-    print(capsys.readouterr().out)
-    assert 0
+    assert main(["check", "--format", "json"]) == 1
+    assert told(capsys.readouterr().out, ENVIRONMENTS) == TOLD[mistake]
+
+
+def test_a_policy_in_the_wrong_namespace_is_told_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, text in (("shop.yaml", PLAIN), ("topology.yaml", PLAIN_TOPOLOGY), ("policy.toml", "")):
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    isolation = [f"--only={rule.id}" for rule in RULES if rule.family == "isolation"]
+    assert main(["check", "--format", "json", "shop.yaml", *isolation]) == 1
+    assert told(capsys.readouterr().out, ["shop.yaml"]) == (
+        "error policy-selects-pods shop.yaml:40",
+        "NetworkPolicy/cache selects no pod in namespace default; Deployment/cache is in shop, and a policy holds in "
+        "its own namespace only",
+        "move it to namespace shop",
+    )
+
+
+def told(output: str, overlays: list[str]) -> tuple[str, str, str]:
+    """The one finding, which is the same in all overlays: what and where, why, and what to do."""
+    document = json.loads(output)
+    assert not document["errors"]
+    (found,) = document["findings"]
+    assert found["overlays"] == overlays
+    place = found["place"]
+    return f"{found['severity']} {found['rule']} {place['file']}:{place['line']}", found["message"], found["fix"]
