@@ -98,6 +98,6 @@ def find(word: str, endpoints: Sequence[Endpoint]) -> Endpoint:
     import difflib  # only errors need it
 
     known = sorted({called(item) for item in endpoints})
-    near = difflib.get_close_matches(word, known, n=_MOST_SUGGESTED, cutoff=0.5)
+    near = difflib.get_close_matches(word, known, n=_MOST_SUGGESTED)
     hint = f"; did you mean {' or '.join(near)}?" if near else f"; there are {', '.join(known[:10])}" if known else ""
     raise PolicyError(f"there is no workload {word}, and nothing outside is called so{hint}")
