@@ -17,13 +17,14 @@ class EndpointKind(enum.Enum):
 
     WORKLOAD = "workload"
     OUTSIDE_PODS = "pods that are not in Git"
-    STRANGER = "a pod of another namespace"
+    UNLISTED = "other pods of a namespace"
+    STRANGER = "pods of other namespaces"
     ADDRESSES = "addresses"
 
 
 @dataclass(frozen=True)
 class Endpoint:
-    """One end: the pods of a workload, declared pods outside, any pod of an unknown namespace, or addresses.
+    """One end: the pods of a workload, declared pods outside, pods that nothing declares, or addresses.
 
     ``namespace`` is "" for addresses and for the stranger, and where a manifest names none. ``kind`` is the workload's
     kind, else "". ``addresses`` are sorted and disjoint, for addresses only; such an endpoint is named like the outside
@@ -50,6 +51,11 @@ class Endpoint:
         return self.type is not EndpointKind.ADDRESSES and not self.host_network
 
     @property
+    def key(self) -> int:
+        """The identity of what it stands for, by which a population finds its number."""
+        return id(self.workload or self.outside) if self.workload or self.outside else hash(self)
+
+    @property
     def ref(self) -> ObjectRef | None:
         return self.workload.ref if self.workload else None
 
@@ -61,4 +67,10 @@ class Endpoint:
 
 
 STRANGER = Endpoint("pods of other namespaces", "", "", EndpointKind.STRANGER)
-"""Stands for every pod that is neither in Git nor declared, in a namespace of which nothing is known."""
+"""Any pod of a namespace of which nothing is known; it may have whatever labels let it through."""
+
+
+def unlisted(namespace: str) -> Endpoint:
+    """A pod that somebody runs by hand in a known namespace, without any label."""
+    name = f"other pods of namespace {namespace}" if namespace else "other pods of the namespace"
+    return Endpoint(name, namespace, "", EndpointKind.UNLISTED)

@@ -24,9 +24,10 @@ from policy.connectivity.addresses import Interval, merged
 from policy.connectivity.bits import bits_of, members
 from policy.connectivity.endpoints import Endpoint, EndpointKind
 from policy.connectivity.policies import DIRECTIONS, CompiledPolicy, Compiler, Direction, Problem, blocks_of
-from policy.connectivity.population import SAFE, Population, Profile, addresses_endpoint
+from policy.connectivity.population import Population, addresses_endpoint
 from policy.connectivity.ports import PortSet, PortTable
 from policy.connectivity.rows import Grants, rows_of
+from policy.connectivity.selections import SAFE, Profile
 from policy.connectivity.topology import Cluster, Outside
 from policy.manifests.index import Index
 from policy.manifests.resources import NetworkPolicy
@@ -70,6 +71,7 @@ class Side:
         self.doubtful = possibly & ~self.isolated
         self.open: Grants = {PortTable.ALL: population.everyone}
         self._rows: dict[tuple[int, ...], Grants] = {}
+        self._same: dict[frozenset[tuple[int, int]], Grants] = {}
 
     @cached_property
     def ruled(self) -> int:
@@ -81,7 +83,7 @@ class Side:
         return (*self._selecting.get(number, ()), *self._doubtful.get(number, ()))
 
     def surely(self, number: int) -> Grants:
-        """What is granted for certain."""
+        """What is granted for certain; equal grants are the same object."""
         if self.isolated >> number & 1:
             return self._granted(number, self._selecting.get(number, ()), 0)
         if self.doubtful >> number & 1:
@@ -116,7 +118,8 @@ class Side:
                         row[ports] = row.get(ports, 0) | (bits & destinations)
                     elif destinations >> number & 1:
                         row[ports] = row.get(ports, 0) | bits
-            found = self._rows[key] = {ports: bits for ports, bits in row.items() if bits}
+            found = {ports: bits for ports, bits in row.items() if bits}
+            found = self._rows[key] = self._same.setdefault(frozenset(found.items()), found)
         return found
 
 
@@ -189,6 +192,11 @@ class Connectivity:
         ]
         return addresses_endpoint(merged(intervals), population.outside)
 
+    def ends(self, bits: int) -> tuple[Endpoint, ...]:
+        """The endpoints of a bit set; its addresses are one endpoint."""
+        pods = tuple(map(self.population.endpoint, members(bits & ~self.population.addresses)))
+        return (*pods, self.addresses_of(bits)) if bits & self.population.addresses else pods
+
     def bits(self, endpoint: Endpoint) -> int:
         """The numbers of an endpoint: one for pods, those of its ranges for addresses.
 
@@ -196,7 +204,7 @@ class Connectivity:
             KeyError: it is none of this overlay, or its ranges begin or end where nothing told addresses apart.
         """
         if endpoint.type is not EndpointKind.ADDRESSES:
-            return 1 << self.population.number_of[id(endpoint.workload or endpoint.outside or endpoint)]
+            return 1 << self.population.number_of[endpoint.key]
         found = 0
         for interval in endpoint.addresses:
             found |= self.population.range_bits(interval)
@@ -215,13 +223,27 @@ class Connectivity:
                 possibly = self.table.union(possibly, self._between(one, other, is_certain=False))
         return self.table.sets[surely], self.table.sets[possibly]
 
+    def side_bounds(self, direction: Direction, source: Endpoint, destination: Endpoint) -> tuple[PortSet, PortSet]:
+        """``allowed_bounds`` of one direction alone: of the source's egress, or of the destination's ingress."""
+        surely, possibly = PortTable.ALL, PortTable.NONE
+        for one in members(self.bits(source)):
+            for other in members(self.bits(destination)):
+                surely = self.table.intersection(surely, self._side(direction, one, other, is_certain=True))
+                possibly = self.table.union(possibly, self._side(direction, one, other, is_certain=False))
+        return self.table.sets[surely], self.table.sets[possibly]
+
+    def _side(self, direction: Direction, source: int, destination: int, *, is_certain: bool) -> int:
+        side = self.sides[direction]
+        number, other = (source, destination) if direction == "egress" else (destination, source)
+        return self._on(side.surely(number) if is_certain else side.possibly(number), other)
+
     def _between(self, source: int, destination: int, *, is_certain: bool) -> int:
         if source == destination:
             return PortTable.ALL
-        egress, ingress = self.sides["egress"], self.sides["ingress"]
-        sent = egress.surely(source) if is_certain else egress.possibly(source)
-        received = ingress.surely(destination) if is_certain else ingress.possibly(destination)
-        return self.table.intersection(self._on(sent, destination), self._on(received, source))
+        return self.table.intersection(
+            self._side("egress", source, destination, is_certain=is_certain),
+            self._side("ingress", source, destination, is_certain=is_certain),
+        )
 
     def _on(self, grants: Grants, other: int) -> int:
         found = PortTable.NONE
@@ -236,8 +258,4 @@ class Connectivity:
         Pairs of ends that are both not in Git are left out, and no pair of a pod with itself is meant.
         """
         for reach in rows_of(self, possibly=possibly):
-            yield Row(self._endpoints(reach.sources), self._endpoints(reach.destinations), self.table.sets[reach.ports])
-
-    def _endpoints(self, bits: int) -> tuple[Endpoint, ...]:
-        pods = tuple(map(self.population.endpoint, members(bits & ~self.population.addresses)))
-        return (*pods, self.addresses_of(bits)) if bits & self.population.addresses else pods
+            yield Row(self.ends(reach.sources), self.ends(reach.destinations), self.table.sets[reach.ports])

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 from policy.connectivity.addresses import interval_of, merged
-from policy.connectivity.population import NOBODY, Block, Population, Selection
+from policy.connectivity.population import Population
 from policy.connectivity.ports import FIRST_PORT, LAST_PORT, PROTOCOLS, PortRange, PortTable, port_set
+from policy.connectivity.selections import NOBODY, Block, Selection
 from policy.findings import Field
 from policy.manifests.ports import port_problem
 from policy.manifests.resources import NetworkPolicy, NetworkPolicyPeer, NetworkPolicyPort

@@ -1,38 +1,43 @@
 """Every end that there may be, numbered, and what selectors select of them, as bit sets.
 
-Numbers: the workloads in the order of the stream, the declared pods outside, the stranger, then the address space cut
-at every boundary of a CIDR. A selection is a pair (surely, possibly): they differ where labels are not known, such as
-``pod-template-hash``, and where a plugin may decide, such as an ipBlock that holds the pod network.
+Numbers: the workloads in the order of the stream, the declared pods outside, a pod that nothing declares for each of
+their namespaces, the stranger, then the address space cut at every boundary of a CIDR. A selection is a pair (surely,
+possibly): they differ where labels are not known, such as ``pod-template-hash``, and where a plugin may decide, such as
+an ipBlock that holds the pod network.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
 
 from policy.connectivity.addresses import (
     EVERY_ADDRESS,
-    PRIVATE,
     V6,
     Interval,
     interval_of,
     merged,
-    without,
 )
 from policy.connectivity.bits import bits_of
-from policy.connectivity.endpoints import STRANGER, Endpoint, EndpointKind
+from policy.connectivity.endpoints import STRANGER, Endpoint, EndpointKind, unlisted
+from policy.connectivity.selections import (
+    NAMESPACE_NAME,
+    NOBODY,
+    PRIVATE_RANGES,
+    Block,
+    Profile,
+    Selection,
+    holds,
+    key_of,
+    matches,
+)
 from policy.connectivity.topology import Cluster, Outside
 from policy.manifests.index import Index
 from policy.manifests.ports import declared_ports
 from policy.manifests.resources import Namespace
 from policy.manifests.selectors import LabelSelector, LabelSelectorRequirement
 from policy.manifests.workloads import Workload
-
-NAMESPACE_NAME = "kubernetes.io/metadata.name"
-"""The label that every namespace has, with its own name (KEP-2161)."""
 
 _BY_CONTROLLER: Mapping[str, tuple[str, ...]] = {
     "Deployment": ("pod-template-hash",),
@@ -45,44 +50,8 @@ _BY_CONTROLLER: Mapping[str, tuple[str, ...]] = {
 }
 """Labels that a controller adds to every pod that it makes, with values that no manifest states."""
 
-
-@dataclass(frozen=True, slots=True)
-class Profile:
-    """How far what is not certain counts; ``SAFE`` unless results are compared with another tool's."""
-
-    exact_labels: bool
-    """Pods have the labels of their template alone, and namespaces those of their manifest.
-
-    Pods that one owner made are one endpoint, named like the owner."""
-    host_network_is_pod: bool
-    blocks_match_pods: bool
-    """Whether an ipBlock that holds the pod network possibly matches pods."""
-    has_v6: bool
-    default_namespace: str
-    """What the namespace is called where a manifest names none; "" where that is not known."""
-
-
-SAFE = Profile(exact_labels=False, host_network_is_pod=False, blocks_match_pods=True, has_v6=True, default_namespace="")
-NP_GUARD = Profile(
-    exact_labels=True, host_network_is_pod=True, blocks_match_pods=False, has_v6=False, default_namespace="default"
-)
-
-
-class Selection(NamedTuple):
-    """Who is selected for certain, and who may be; the first is part of the second."""
-
-    surely: int
-    possibly: int
-
-
-NOBODY = Selection(0, 0)
-
-
-class Block(NamedTuple):
-    """An ipBlock: the addresses of ``cidr`` without those of ``excepted``."""
-
-    cidr: Interval
-    excepted: tuple[Interval, ...] = ()
+_DNS_LABEL = ("k8s-app", "kube-dns")
+"""What the pods of CoreDNS have, as those of kube-dns had, so that one Service finds either."""
 
 
 class Population:
@@ -101,8 +70,11 @@ class Population:
             pods = list({(item.namespace, item.kind, item.name): item for item in reversed(pods)}.values())[::-1]
         self.in_git = len(pods)
         pods += [_declared(item) for item in outside if not item.cidrs]
-        self.stranger = len(pods) if profile is SAFE else None
-        pods += [STRANGER] if profile is SAFE else []
+        self.stranger: int | None = None
+        if not profile.exact_labels:
+            pods += [unlisted(namespace) for namespace in dict.fromkeys(item.namespace for item in pods)]
+            self.stranger = len(pods)
+            pods.append(STRANGER)
         self._pods: tuple[Endpoint, ...] = tuple(pods)
         self.all_blocks: tuple[Block, ...] = tuple(dict.fromkeys(blocks))
         self._cut(self.all_blocks, cluster)
@@ -134,7 +106,7 @@ class Population:
     def _cut(self, blocks: Iterable[Block], cluster: Cluster) -> None:
         starts = {0, V6}
         stated = [interval_of(str(cidr)) for item in self.outside for cidr in item.cidrs]
-        stated += [interval_of(str(cidr)) for cidr in (*cluster.pods, *cluster.nodes)]
+        stated += [interval_of(str(cidr)) for cidr in (*cluster.pods, *cluster.services, *cluster.nodes)]
         for block in blocks:
             stated.append(block.cidr)
             stated.extend(block.excepted)
@@ -155,7 +127,7 @@ class Population:
     @cached_property
     def number_of(self) -> Mapping[int, int]:
         """The number of a workload's or outside's endpoint, by the identity of what it stands for."""
-        return {id(item.workload or item.outside or item): number for number, item in enumerate(self._pods)}
+        return {item.key: number for number, item in enumerate(self._pods)}
 
     def intervals_of(self, outside: Outside) -> tuple[Interval, ...]:
         """The address ranges that an outside declares."""
@@ -180,6 +152,24 @@ class Population:
                 found.setdefault(item.namespace, []).append(number)
         return {namespace: bits_of(numbers) for namespace, numbers in found.items()}
 
+    def unlisted_in(self, namespace: str | None) -> int:
+        """The pod of a namespace that nothing declares."""
+        return bits_of(
+            number
+            for number, item in enumerate(self._pods)
+            if item.type is EndpointKind.UNLISTED and item.namespace == namespace
+        )
+
+    @cached_property
+    def unlisted_beside_workloads(self) -> int:
+        """The pods that nothing declares, of the namespaces of workloads."""
+        namespaces = {item.namespace for item in self._pods[: self.in_git]}
+        return bits_of(
+            number
+            for number, item in enumerate(self._pods)
+            if item.type is EndpointKind.UNLISTED and item.namespace in namespaces
+        )
+
     def in_namespace(self, namespace: str) -> int:
         return self.by_namespace.get(namespace or self.profile.default_namespace, 0)
 
@@ -196,13 +186,13 @@ class Population:
         return found
 
     def _in_namespaces(self, selector: LabelSelector) -> Selection:
-        key = ("namespaces", _key(selector))
+        key = ("namespaces", key_of(selector))
         found = self._selected.get(key)
         if found is None:
             surely = possibly = 0
             for name, bits in self.by_namespace.items():
                 labels, is_known = self._namespace_labels[name]
-                may, must = _matches(selector, labels, is_known=is_known)
+                may, must = matches(selector, labels, is_known=is_known)
                 possibly |= bits if may else 0
                 surely |= bits if must else 0
             if self.stranger is not None:
@@ -264,7 +254,7 @@ class Population:
         """The pods of all namespaces that a selector selects; None selects every pod."""
         if selector is None or selector.is_empty:
             return Selection(self.pods, self.pods)
-        key = _key(selector)
+        key = key_of(selector)
         found = self._selected.get(key)
         if found is None:
             surely = possibly = self.pods
@@ -321,14 +311,24 @@ class Population:
                 bits &= ~self.range_bits(one)
             surely = possibly = bits
             if self.host:
-                must, may = _holds(block, self._node_ranges or EVERY_ADDRESS[:1], all_of=bool(self._node_ranges))
+                must, may = holds(block, self._node_ranges or EVERY_ADDRESS[:1], all_of=bool(self._node_ranges))
                 surely |= self.host if must else 0
                 possibly |= self.host if may else 0
             if self.profile.blocks_match_pods:
-                _, may = _holds(block, self._pod_ranges or _PRIVATE, all_of=False)
+                _, may = holds(block, self._pod_ranges or PRIVATE_RANGES, all_of=False)
                 possibly |= self.pods if may else 0
             found = self._blocks[block] = Selection(surely, possibly)
         return found
+
+    @cached_property
+    def dns(self) -> int:
+        """The pods that answer DNS: what is declared outside as ``dns``, and whoever has the label of CoreDNS."""
+        key, value = _DNS_LABEL
+        return bits_of(
+            number
+            for number, item in enumerate(self._pods)
+            if item.labels.get(key) == value or (item.outside is not None and item.name == "dns")
+        )
 
     # ports
 
@@ -372,50 +372,3 @@ def _declared(item: Outside) -> Endpoint:
     return Endpoint(
         item.name, item.namespace or "", "", EndpointKind.OUTSIDE_PODS, outside=item, labels=dict(item.labels)
     )
-
-
-_PRIVATE = tuple(interval_of(cidr) for cidr in PRIVATE)
-
-
-def _holds(block: Block, ranges: Sequence[Interval], *, all_of: bool) -> tuple[bool, bool]:
-    """Whether a block has all of the addresses (never, unless ``all_of``), and whether it has any."""
-    have_all, have_any = all_of, False
-    for one in ranges:
-        if block.cidr.first <= one.last and one.first <= block.cidr.last:
-            common = Interval(max(one.first, block.cidr.first), min(one.last, block.cidr.last))
-            left = without(common, block.excepted)
-            have_any = have_any or bool(left)
-            have_all = have_all and left == (one,)
-        else:
-            have_all = False
-    return have_all, have_any
-
-
-def _key(selector: LabelSelector) -> object:
-    labels = selector.match_labels
-    if labels and len(labels) == 1 and not selector.match_expressions:
-        return next(iter(labels.items()))
-    return (
-        tuple(sorted((labels or {}).items())),
-        tuple((each.key, each.operator, each.values) for each in selector.match_expressions or ()),
-    )
-
-
-def _matches(selector: LabelSelector, labels: Mapping[str, str], *, is_known: bool) -> tuple[bool, bool]:
-    """Whether labels may, and whether they must, satisfy a selector; without ``is_known`` there may be more of them."""
-    if is_known:
-        matches = selector.matches(labels)
-        return matches, matches
-    may = must = True
-    for key, value in (selector.match_labels or {}).items():
-        has = labels.get(key)
-        may = may and has in (None, value)
-        must = must and has == value
-    for requirement in selector.match_expressions or ():
-        if requirement.key in labels:
-            matches = requirement.matches(labels)
-            may, must = may and matches, must and matches
-        else:
-            may = may and not (requirement.key == NAMESPACE_NAME and requirement.operator == "DoesNotExist")
-            must = False
-    return may, must
