@@ -87,7 +87,11 @@ def find(word: str, endpoints: Sequence[Endpoint]) -> Endpoint:
     """
     spelled = {item: {form(item) for form in _FORMS} if item.is_in_git else {item.name} for item in endpoints}
     exact = [item for item, words in spelled.items() if word in words]
-    begun = exact or [item for item, words in spelled.items() if any(each.startswith(word) for each in words)]
+    begun = exact or [
+        item
+        for item, words in spelled.items()
+        if item.type is not EndpointKind.STRANGER and any(each.startswith(word) for each in words)
+    ]
     if len(begun) == 1:
         return begun[0]
     called = names(endpoints)
@@ -97,7 +101,7 @@ def find(word: str, endpoints: Sequence[Endpoint]) -> Endpoint:
         raise PolicyError(f"{word} may be {', '.join(listed[:_MOST_SUGGESTED])}{more}")
     import difflib  # only errors need it
 
-    known = sorted({called(item) for item in endpoints})
+    known = sorted({called(item) for item in endpoints if item.is_in_git or item.outside})
     near = difflib.get_close_matches(word, known, n=_MOST_SUGGESTED)
     hint = f"; did you mean {' or '.join(near)}?" if near else f"; there are {', '.join(known[:10])}" if known else ""
     raise PolicyError(f"there is no workload {word}, and nothing outside is called so{hint}")

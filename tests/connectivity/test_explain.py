@@ -33,7 +33,7 @@ def test_why_it_can(run: Run) -> None:
     assert egress.startswith("    base/order-service/network-policy.yaml:")
     assert int(egress.split(":")[1]) + 3 in lines_of("base/order-service/network-policy.yaml", "name: redis")
     assert ingress.startswith("    base/redis/network-policy.yaml:")
-    assert "names: order-service can resolve them at dns on UDP 53" in lines
+    assert "names: order-service can resolve them" in lines
     assert f"contract: topology.yaml:{stated}: order-service -> redis : TCP 6379" in lines
 
 
@@ -53,7 +53,6 @@ def test_a_patch_of_an_overlay_is_named_where_it_stands(run: Run) -> None:
 
     (line,) = lines_of("overlays/staging/api-server-address.yaml", "- to:")
     assert f"overlays/staging/api-server-address.yaml:{line}: lets it through: to 192.0.2.10/32, on TCP 6443" in out
-    assert "names: credentials cannot resolve any: it does not reach dns on UDP 53" in out
 
 
 @pytest.mark.parametrize(
@@ -122,7 +121,7 @@ def test_an_open_workload_is_said_to_be_open(tmp_path: Path, run: Run) -> None:
         "\n"
         "egress of web: no policy selects it, so it is open\n"
         "ingress of db: no policy selects it, so it is open\n"
-        "names: web can resolve them at dns on UDP 53\n"
+        "names: web can resolve them\n"
     )
 
 
@@ -134,7 +133,7 @@ def test_one_side_alone_is_not_enough(tmp_path: Path, run: Run) -> None:
     assert code == 1
     assert "egress of web: allowed on TCP 5432\n" in out
     assert "ingress of db: refused\n" in out
-    assert "names: web cannot resolve any: it does not reach dns on UDP 53\n" in out
+    assert "names: web cannot resolve names: it does not reach the DNS on TCP 53, UDP 53\n" in out
 
 
 def test_the_right_peer_on_another_port_is_said_so(tmp_path: Path, run: Run) -> None:
@@ -143,9 +142,9 @@ def test_the_right_peer_on_another_port_is_said_so(tmp_path: Path, run: Run) -> 
     _, out, _ = run("explain", folder, "web", "db", "80")
 
     assert out.startswith("web cannot reach db on TCP 80.\n")
-    assert "egress of web: refused, since it is allowed only on TCP 5432\n" in out
-    assert "is about db, but not about this port: to pods with app=db, on TCP 5432\n" in out
-    assert "ingress of db: allowed on every port\n" in out
+    assert "egress of web: refused\n" in out
+    assert "is about db, but about other ports: to pods with app=db, on TCP 5432\n" in out
+    assert "ingress of db: allowed on TCP 80\n" in out
 
 
 def test_a_pod_on_the_network_of_its_node_is_said_to_be_so(tmp_path: Path, run: Run) -> None:
