@@ -16,7 +16,7 @@ from typing import Any
 from policy.connectivity.addresses import address_text
 from policy.connectivity.endpoints import Endpoint, EndpointKind
 from policy.connectivity.matrix import Connectivity
-from policy.connectivity.population import NP_GUARD
+from policy.connectivity.selections import NP_GUARD
 from policy.connectivity.ports import (
     ALL_PORTS,
     NO_PORTS,

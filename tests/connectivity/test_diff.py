@@ -28,6 +28,9 @@ def test_the_namespace_does_not_count_where_names_are_unique(tmp_path: Path, run
     other = write(tmp_path / "other", *(text.replace("namespace: shop", "namespace: shop-dev") for text in SHOP))
 
     assert run("topology", "diff", one, other) == (0, "", "")
+    one.joinpath("all.yaml").write_text(deployment("web"), encoding="utf-8")
+    other.joinpath("all.yaml").write_text(deployment("web", namespace="shop-dev"), encoding="utf-8")
+    assert run("topology", "diff", one, other) == (0, "", "")
 
 
 def test_only_the_ports_that_differ_are_named(tmp_path: Path, run: Run) -> None:

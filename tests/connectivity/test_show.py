@@ -95,8 +95,10 @@ def test_what_all_have_in_common_is_said_once(tmp_path: Path, run: Run) -> None:
     assert run("topology", folder)[1] == (
         "* -> * : all\n"
         "* -> any address : all\n"
+        "* -> other pods of the namespace : all\n"
         "* -> pods of other namespaces : all\n"
         "any address -> * : all\n"
+        "other pods of the namespace -> * : all\n"
         "pods of other namespaces -> * : all\n"
     )
 
