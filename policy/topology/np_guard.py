@@ -16,7 +16,6 @@ from typing import Any
 from policy.connectivity.addresses import address_text
 from policy.connectivity.endpoints import Endpoint, EndpointKind
 from policy.connectivity.matrix import Connectivity
-from policy.connectivity.selections import NP_GUARD
 from policy.connectivity.ports import (
     ALL_PORTS,
     NO_PORTS,
@@ -25,6 +24,7 @@ from policy.connectivity.ports import (
     intersection,
     port_set,
 )
+from policy.connectivity.selections import NP_GUARD
 from policy.connectivity.topology import Outside
 from policy.findings import Place
 from policy.manifests.index import Index
