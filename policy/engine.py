@@ -12,11 +12,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from policy import schema
 from policy.baseline.coverage import coverage_of
 from policy.baseline.matching import Baseline
+from policy.connectivity.isolation import Isolation
 from policy.errors import PolicyError, SourceError
 from policy.exceptions import Exceptions
 from policy.findings import Field, Finding, Place, Severity, Skipped
@@ -36,6 +37,9 @@ from policy.rules.subjects import Facts, Repository, subjects
 from policy.settings import ARGOCD, Settings
 from policy.targets import Target, TargetKind
 from policy.tools import find_tool
+
+if TYPE_CHECKING:
+    from policy.connectivity.topology import Topology
 
 _SEVERITIES = list(Severity)
 """The gravest first."""
@@ -69,7 +73,8 @@ def check(
     with paused_garbage_collector(), ThreadPoolExecutor(max_workers=max(2, os.cpu_count() or 1)) as pool:
         overlays, errors = _read(targets, settings, pool)
         comparison = pool.submit(_compare_schemas, overlays, settings, rules)
-        said = [one for overlay in overlays for one in _run_rules(overlay, settings, rules)]
+        topology, unread = _topology(settings)
+        said = [one for overlay in overlays for one in _run_rules(overlay, settings, rules, topology)]
         said.extend(_run_repository_rules(overlays, settings, rules))
         outcome = comparison.result()
     said.extend(outcome.said)
@@ -77,7 +82,7 @@ def check(
     if baseline is not None:
         ran = [rule for rule in rules if not (outcome.error and rule is schema_valid.RULE)]
         baseline.coverage = coverage_of(overlays, ran, judged.skipped, settings)
-    has_read_all = not errors and not outcome.error and not any(overlay.errors for overlay in overlays)
+    has_read_all = not errors and not outcome.error and not unread and not any(overlay.errors for overlay in overlays)
     if is_whole_run and has_read_all:
         judged.findings.extend(_stale(judged.exceptions, rules))
     judged.skipped.extend(_no_objects(overlays))
@@ -89,7 +94,7 @@ def check(
         skipped=tuple(_merged_skips(judged.skipped)),
         accepted=tuple(_merged_accepted(judged.accepted)),
         rules=len(rules),
-        errors=(outcome.error,) if outcome.error else (),
+        errors=(*unread, *((outcome.error,) if outcome.error else ())),
         baselined=tuple(sorted(baseline.found, key=_order)) if baseline else (),
         mended=baseline.mended if baseline else 0,
     )
@@ -111,7 +116,8 @@ def examine(targets: Sequence[Target], settings: Settings, rules: Sequence[Rule]
     """
     with paused_garbage_collector(), ThreadPoolExecutor(max_workers=max(2, os.cpu_count() or 1)) as pool:
         overlays, errors = _read(targets, settings, pool)
-    said = [one for overlay in overlays for one in _run_rules(overlay, settings, rules)]
+    topology, _ = _topology(settings)
+    said = [one for overlay in overlays for one in _run_rules(overlay, settings, rules, topology)]
     return Examined(tuple(overlays), tuple(_judge(said, Exceptions(settings.exceptions, today)).findings), errors)
 
 
@@ -174,18 +180,45 @@ def _kustomize(settings: Settings) -> Path:
     return find_tool("kustomize", wanted=settings.tools.get("kustomize"), root=settings.root)
 
 
-def _context(rule: Rule, overlay: Overlay, settings: Settings) -> tuple[Context, Severity] | None:
+def _topology(settings: Settings) -> tuple[Topology | None, tuple[PolicyError, ...]]:
+    """The contract, where there is one, or why it cannot be read."""
+    file = settings.topology_file
+    if file is None:
+        return None, ()
+    from policy.connectivity.topology import load_topology  # only a repository with a contract pays for its reader
+
+    path = file.resolve()
+    inside = path.is_relative_to(settings.repository)
+    try:
+        return load_topology(file, str(path.relative_to(settings.repository)) if inside else None), ()
+    except PolicyError as error:
+        return None, (error,)
+
+
+def _is_bound(overlay: Overlay, settings: Settings) -> bool:
+    """Whether the contract is about it: an environment or, where policy.toml names none, everything."""
+    return overlay.name in settings.environments if settings.environments else overlay.name != ARGOCD
+
+
+def _context(
+    rule: Rule, overlay: Overlay, settings: Settings, isolation: Isolation | None = None
+) -> tuple[Context, Severity] | None:
     """What the rule may know, and how much it matters here; None where it is switched off."""
     chosen = settings.rule(rule, overlay.name)
     if not chosen.enabled:
         return None
-    context = Context(overlay.index, overlay.name, settings.kubernetes, chosen.options, lambda: overlay.origins)
+    context = Context(
+        overlay.index, overlay.name, settings.kubernetes, chosen.options, lambda: overlay.origins, isolation
+    )
     return context, chosen.severity
 
 
-def _run_rules(overlay: Overlay, settings: Settings, rules: Sequence[Rule]) -> Iterator[_Said]:
+def _run_rules(
+    overlay: Overlay, settings: Settings, rules: Sequence[Rule], topology: Topology | None
+) -> Iterator[_Said]:
+    isolation = Isolation(overlay.index, topology if _is_bound(overlay, settings) else None)
     for rule in rules:
-        known = _context(rule, overlay, settings)
+        known = _context(rule, overlay, settings, isolation)
         if known is None:
             continue
         context, severity = known

@@ -13,6 +13,9 @@ prod = "overlays/prod"
 [argocd]                # Argo CD's own objects: projects, applications, settings
 path = "argocd"
 
+[topology]              # who may talk to whom; without an entry topology.yaml beside this file, where there is one
+path = "topology.yaml"
+
 [tools]                 # exact versions; without an entry any version will do
 kustomize = "5.8.3"
 
@@ -51,11 +54,12 @@ from policy.findings import Place, Severity
 from policy.rules.rule import Options, Rule
 
 FILE_NAME = "policy.toml"
+TOPOLOGY_NAME = "topology.yaml"
 ARGOCD = "argocd"
 """The name of the overlay that holds Argo CD's own objects."""
 DEFAULT_OLDEST, DEFAULT_NEWEST = "1.34", "1.37"
 
-_TABLES = frozenset({"kubernetes", "environments", "argocd", "tools", "schemas", "rules", "exception"})
+_TABLES = frozenset({"kubernetes", "environments", "argocd", "topology", "tools", "schemas", "rules", "exception"})
 _TOOLS = frozenset({"kustomize", "kubeconform", "argocd"})
 _COMMON = frozenset({"enabled", "severity", "environments"})
 _MINOR = re.compile(r"1\.\d+")
@@ -104,6 +108,7 @@ class Settings:
     kubernetes: tuple[str, ...] = (DEFAULT_OLDEST, DEFAULT_NEWEST)
     environments: Mapping[str, Path] = field(default_factory=dict)
     argocd: Path | None = None
+    topology: Path | None = None
     tools: Mapping[str, str] = field(default_factory=dict)
     crds: tuple[Path, ...] = ()
     exceptions: tuple[PolicyException, ...] = ()
@@ -118,6 +123,14 @@ class Settings:
             severity=Severity(table.pop("severity", rule.severity.value)),
             options=msgspec.convert(table, rule.options),
         )
+
+    @property
+    def topology_file(self) -> Path | None:
+        """The topology.yaml: the one that is named, else the one beside policy.toml, where there is one."""
+        if self.topology is not None:
+            return self.root / self.topology
+        file = self.root / TOPOLOGY_NAME
+        return file if file.is_file() else None
 
     def place_of(self, header: str, key: str) -> Place | None:
         """The line of policy.toml that states a key, else the header of its table; None without a policy.toml."""
@@ -196,6 +209,7 @@ class _Reader:
             kubernetes=self._kubernetes(),
             environments=environments,
             argocd=self._argocd(environments),
+            topology=self._topology(),
             tools=tools,
             crds=self._crds(),
             exceptions=self._exceptions(environments),
@@ -213,6 +227,15 @@ class _Reader:
             raise self._error(
                 f"an environment cannot be named {ARGOCD} beside the table [argocd]", "environments", ARGOCD
             )
+        return Path(table["path"])
+
+    def _topology(self) -> Path | None:
+        table = self._strings("topology")
+        self._known(table, {"path"}, "topology", "key")
+        if "path" not in table:
+            return None
+        if not os.path.isfile(self._file.parent / table["path"]):
+            raise self._error(f"there is no file {table['path']}", "topology", "path")
         return Path(table["path"])
 
     def _kubernetes(self) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ never be transposed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -15,12 +15,13 @@ from typing import NamedTuple
 from policy.connectivity.bits import bits_of, first, members
 from policy.connectivity.endpoints import Endpoint
 from policy.connectivity.matrix import Connectivity, Side
-from policy.connectivity.policies import CompiledRule, Direction
+from policy.connectivity.policies import PEERS, CompiledRule, Direction
 from policy.connectivity.ports import PortSet, PortTable
 from policy.connectivity.rows import Grants
 from policy.connectivity.stated import Granted, Stated
 from policy.connectivity.topology import Flow, Topology
 from policy.findings import Field
+from policy.manifests.resources import NetworkPolicyPeer
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +40,6 @@ class Leak:
     by: CompiledRule | None
     through: CompiledRule | None
     pairs: int = 1
-
-    @property
-    def at(self) -> Field | None:
-        return self.by.at if self.by else None
 
     @property
     def end(self) -> Endpoint:
@@ -79,15 +76,19 @@ class _Bundle(NamedTuple):
 class Proof:
     """The contract held against the policies of one overlay; everything is worked out when it is asked for."""
 
-    def __init__(self, connectivity: Connectivity, topology: Topology) -> None:
+    def __init__(self, connectivity: Connectivity, topology: Topology, unproven: int = 0) -> None:
+        """``unproven`` are ends of which nothing is said, beside the workloads that the contract does not know."""
         self.connectivity, self.topology = connectivity, topology
         self.stated = Stated(connectivity, topology)
+        self._ignored = unproven | self.stated.unknown_bits
         self._population, self._table = connectivity.population, connectivity.table
 
     def excess(self, side: Side, number: int, grants: Grants) -> dict[int, int]:
         """What an end is granted beyond the contract, itself left out."""
         stated = self.stated.out_permitted if side.direction == "egress" else self.stated.in_permitted
-        return _minus(grants, stated.get(number, {}), self._table, 1 << number)
+        if self._ignored >> number & 1:
+            return {}
+        return _minus(grants, stated.get(number, {}), self._table, 1 << number | self._ignored)
 
     @cached_property
     def leaks(self) -> tuple[Leak, ...]:
@@ -112,6 +113,31 @@ class Proof:
         through = next(self.rules_for(opposite, number, shown.end, shown.ports, reached), None)
         pairs = sum(self._count(bundle.others) for bundle in bundles)
         return Leak(source, destination, self._table.sets[shown.ports], direction, rule, through, pairs)
+
+    def peer_of(self, leak: Leak) -> tuple[Field, NetworkPolicyPeer] | None:
+        """The first peer of the leak's rule that lets the other end through; None where the rule has no peers."""
+        rule = leak.by
+        if rule is None:
+            return None
+        others = self.connectivity.bits(leak.other)
+        for number, peer in enumerate(rule.raw.peers or ()):
+            selection = self.connectivity.compiler.peer(rule.policy, peer)
+            if not isinstance(selection, str) and selection.possibly & others:
+                return rule.at[PEERS[rule.direction]][number], peer
+        return None
+
+    def required(self, direction: Direction, number: int) -> Grants:
+        """What must work for an end."""
+        stated = self.stated.out_required if direction == "egress" else self.stated.in_required
+        return stated.get(number, {})
+
+    def lacking(self, wanted: Grants, rules: Iterable[CompiledRule], number: int) -> Grants:
+        """What rules do not surely grant an end of what is wanted."""
+        rules = list(rules)
+        if not rules:
+            return dict(wanted)
+        granted = self.connectivity.sides[rules[0].direction].of_rules(rules, number, 0)
+        return _minus(wanted, granted, self._table, 1 << number)
 
     def _count(self, bits: int) -> int:
         """How many ends; all addresses are one."""
@@ -231,7 +257,9 @@ class Proof:
         )
         for direction, granted in stated:
             for number, wanted in granted.items():
-                lacking = _minus(wanted, sides[direction].surely(number), self._table, 1 << number)
+                if self._ignored >> number & 1:
+                    continue
+                lacking = _minus(wanted, sides[direction].surely(number), self._table, 1 << number | self._ignored)
                 for ports, others in lacking.items():
                     for other in self._ends_apart(others):
                         key = (number, other) if direction == "egress" else (other, number)

@@ -33,8 +33,7 @@ def missing_dns(connectivity: Connectivity, number: int) -> PortSet:
 
 def _perhaps_dns(rule: CompiledRule, connectivity: Connectivity) -> PortSet:
     """The ports of a rule that may lead out of Git; a port named like CoreDNS names its own counts."""
-    spec = rule.policy.spec.egress or ()
-    raw = spec[rule.position]
+    raw = rule.raw
     if raw.peers and not any(peer.namespace_selector is not None or peer.ip_block is not None for peer in raw.peers):
         return NO_PORTS
     found = [each for ports, _ in rule.ports for each in connectivity.table.sets[ports]]

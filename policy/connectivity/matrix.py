@@ -23,7 +23,15 @@ from functools import cached_property
 from policy.connectivity.addresses import Interval, merged
 from policy.connectivity.bits import bits_of, members
 from policy.connectivity.endpoints import Endpoint, EndpointKind
-from policy.connectivity.policies import DIRECTIONS, CompiledPolicy, Compiler, Direction, Problem, blocks_of
+from policy.connectivity.policies import (
+    DIRECTIONS,
+    CompiledPolicy,
+    CompiledRule,
+    Compiler,
+    Direction,
+    Problem,
+    blocks_of,
+)
 from policy.connectivity.population import Population, addresses_endpoint
 from policy.connectivity.ports import PortSet, PortTable
 from policy.connectivity.rows import Grants, rows_of
@@ -105,22 +113,26 @@ class Side:
         rules = [rule for policy in policies for rule in policy.rules.get(self.direction, ())]
         if not rules:
             return NOTHING
-        is_ingress = self.direction == "ingress"
-        own = number if is_ingress and any(rule.is_named for rule in rules) else -1
+        own = number if self.direction == "ingress" and any(rule.is_named for rule in rules) else -1
         key = (bound, own, *map(id, policies))
         found = self._rows.get(key)
         if found is None:
-            row: dict[int, int] = {}
-            for rule in rules:
-                bits = rule.peers[bound]
-                for ports, destinations in rule.ports:
-                    if not is_ingress:
-                        row[ports] = row.get(ports, 0) | (bits & destinations)
-                    elif destinations >> number & 1:
-                        row[ports] = row.get(ports, 0) | bits
-            found = {ports: bits for ports, bits in row.items() if bits}
+            found = self.of_rules(rules, number, bound)
             found = self._rows[key] = self._same.setdefault(frozenset(found.items()), found)
         return found
+
+    def of_rules(self, rules: Iterable[CompiledRule], number: int, bound: int) -> dict[int, int]:
+        """What rules grant an end, surely (``bound`` 0) or possibly (1)."""
+        row: dict[int, int] = {}
+        is_ingress = self.direction == "ingress"
+        for rule in rules:
+            bits = rule.peers[bound]
+            for ports, destinations in rule.ports:
+                if not is_ingress:
+                    row[ports] = row.get(ports, 0) | (bits & destinations)
+                elif destinations >> number & 1:
+                    row[ports] = row.get(ports, 0) | bits
+        return {ports: bits for ports, bits in row.items() if bits}
 
 
 class Connectivity:
@@ -219,8 +231,8 @@ class Connectivity:
         surely, possibly = PortTable.ALL, PortTable.NONE
         for one in members(self.bits(source)):
             for other in members(self.bits(destination)):
-                surely = self.table.intersection(surely, self._between(one, other, is_certain=True))
-                possibly = self.table.union(possibly, self._between(one, other, is_certain=False))
+                surely = self.table.intersection(surely, self.number_between(one, other, is_certain=True))
+                possibly = self.table.union(possibly, self.number_between(one, other, is_certain=False))
         return self.table.sets[surely], self.table.sets[possibly]
 
     def side_bounds(self, direction: Direction, source: Endpoint, destination: Endpoint) -> tuple[PortSet, PortSet]:
@@ -237,7 +249,8 @@ class Connectivity:
         number, other = (source, destination) if direction == "egress" else (destination, source)
         return self._on(side.surely(number) if is_certain else side.possibly(number), other)
 
-    def _between(self, source: int, destination: int, *, is_certain: bool) -> int:
+    def number_between(self, source: int, destination: int, *, is_certain: bool) -> int:
+        """The number of the port set that surely, or else possibly, works between two numbers."""
         if source == destination:
             return PortTable.ALL
         return self.table.intersection(

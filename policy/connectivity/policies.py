@@ -16,7 +16,13 @@ from policy.connectivity.ports import FIRST_PORT, LAST_PORT, PROTOCOLS, PortRang
 from policy.connectivity.selections import NOBODY, Block, Selection
 from policy.findings import Field
 from policy.manifests.ports import port_problem
-from policy.manifests.resources import NetworkPolicy, NetworkPolicyPeer, NetworkPolicyPort
+from policy.manifests.resources import (
+    NetworkPolicy,
+    NetworkPolicyEgressRule,
+    NetworkPolicyIngressRule,
+    NetworkPolicyPeer,
+    NetworkPolicyPort,
+)
 from policy.manifests.selectors import LabelSelector
 
 Direction = Literal["ingress", "egress"]
@@ -54,6 +60,15 @@ class CompiledRule(NamedTuple):
     @property
     def at(self) -> Field:
         return self.policy.field("spec", self.direction, self.position)
+
+    @property
+    def raw(self) -> NetworkPolicyIngressRule | NetworkPolicyEgressRule:
+        """The rule as written."""
+        spec = self.policy.spec
+        rules: Sequence[NetworkPolicyIngressRule | NetworkPolicyEgressRule] | None = spec.ingress
+        if self.direction == "egress":
+            rules = spec.egress
+        return (rules or ())[self.position]
 
 
 class CompiledPolicy(NamedTuple):

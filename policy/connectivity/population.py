@@ -332,6 +332,19 @@ class Population:
 
     # ports
 
+    def ports_text(self, endpoint: Endpoint) -> str:
+        """The named ports of an endpoint, for people: ``http TCP 8080``."""
+        bit = 1 << self.number_of[endpoint.key]
+        return (
+            ", ".join(
+                f"{name} {protocol} {port}"
+                for (protocol, name), numbers in self.named_ports.items()
+                for port, holders in numbers.items()
+                if holders & bit
+            )
+            or "none with a name"
+        )
+
     @cached_property
     def named_ports(self) -> Mapping[tuple[str, str], Mapping[int, int]]:
         """By protocol and name: the pods that call a number so."""

@@ -70,15 +70,16 @@ class Stated:
         for flow in topology.flows:
             self._state(flow)
 
-    @cached_property
+    @property
+    def unknown_bits(self) -> int:
+        """The workloads that no flow names; ``*`` names nobody."""
+        return ((1 << self._population.in_git) - 1) & ~self._named
+
+    @property
     def unknown_workloads(self) -> tuple[Workload, ...]:
-        """The workloads that no flow names (``*`` names nobody)."""
-        missing = ((1 << self._population.in_git) - 1) & ~self._named
-        return tuple(
-            workload
-            for number in members(missing)
-            if (workload := self._population.endpoint(number).workload) is not None
-        )
+        """The workloads that no flow names."""
+        found = (self._population.endpoint(number).workload for number in members(self.unknown_bits))
+        return tuple(workload for workload in found if workload is not None)
 
     def _state(self, flow: Flow) -> None:
         sources = self._ends(flow, flow.sources)

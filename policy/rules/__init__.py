@@ -52,7 +52,18 @@ from policy.rules.images import (
     image_tag_readable,
     pull_policy_sound,
 )
-from policy.rules.isolation import default_deny
+from policy.rules.isolation import (
+    default_deny,
+    dns_allowed,
+    policy_exposure,
+    policy_peer_exists,
+    policy_port_served,
+    policy_rule_unneeded,
+    policy_selects_pods,
+    topology_broken,
+    topology_complete,
+    topology_leak,
+)
 from policy.rules.kustomize import (
     environments_same_files,
     field_known,
@@ -188,6 +199,15 @@ RULES: tuple[Rule, ...] = (
     service_type_internal.RULE,
     # isolation
     default_deny.RULE,
+    dns_allowed.RULE,
+    policy_exposure.RULE,
+    policy_peer_exists.RULE,
+    policy_port_served.RULE,
+    policy_rule_unneeded.RULE,
+    policy_selects_pods.RULE,
+    topology_broken.RULE,
+    topology_complete.RULE,
+    topology_leak.RULE,
     # configuration
     api_current.RULE,
     env_unique.RULE,

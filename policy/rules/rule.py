@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from policy.connectivity.isolation import Isolation
 from policy.findings import Finding, Severity, Skipped
 from policy.kustomize.origin import Origins
 from policy.manifests.index import Index
@@ -33,6 +34,12 @@ class Context:
     chosen: Options = field(default_factory=Options)
     origins: Callable[[], Origins | None] = lambda: None
     """Where rendered fields come from; None where the input is no kustomization. Worked out when first asked."""
+    shared: Isolation | None = None
+
+    @cached_property
+    def isolation(self) -> Isolation:
+        """Who may reach whom in the overlay, and what topology.yaml says of it; the same for every rule."""
+        return self.shared or Isolation(self.index)
 
     def options(self, kind: type[T]) -> T:
         """The rule's settings, of the type that the rule names in ``Rule.options``."""

@@ -1,0 +1,109 @@
+"""What the isolation rules share of one overlay, worked out once: the matrix, the proof, and known mistakes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from policy.connectivity.matrix import Connectivity
+from policy.connectivity.topology import Topology
+from policy.manifests.decode import NotDecodable, convert
+from policy.manifests.index import Index
+from policy.manifests.resources import Namespace, Resource
+from policy.manifests.selectors import LabelSelector
+
+if TYPE_CHECKING:
+    from policy.connectivity.contract import Proof
+    from policy.connectivity.faults import Faults
+
+_CLUSTER_WIDE = frozenset(
+    {
+        "AdminNetworkPolicy",
+        "BaselineAdminNetworkPolicy",
+        "ClusterNetworkPolicy",
+        "CiliumClusterwideNetworkPolicy",
+        "GlobalNetworkPolicy",
+    }
+)
+_NAMESPACED = frozenset({"CiliumNetworkPolicy", "NetworkPolicy", "StagedNetworkPolicy"})
+_GROUPS = ("policy.networking.k8s.io", "cilium.io", "projectcalico.org", "crd.projectcalico.org")
+
+
+@dataclass(frozen=True, slots=True)
+class Foreign:
+    """A policy of another kind, which the proof does not understand, and the namespaces that it touches."""
+
+    resource: Resource
+    namespaces: tuple[str, ...]
+
+
+class Isolation:
+    """An overlay's connectivity and, where there is a topology.yaml, the proof of it."""
+
+    def __init__(self, index: Index, topology: Topology | None = None) -> None:
+        self.index, self.topology = index, topology
+
+    @cached_property
+    def connectivity(self) -> Connectivity:
+        topology = self.topology
+        if topology is None:
+            return Connectivity(self.index)
+        return Connectivity(self.index, topology.outside.values(), topology.cluster)
+
+    @cached_property
+    def proof(self) -> Proof | None:
+        if self.topology is None:
+            return None
+        from policy.connectivity.contract import Proof  # only a repository with a contract pays for it
+
+        unproven = 0
+        for foreign in self.foreign:
+            for namespace in foreign.namespaces:
+                unproven |= self.connectivity.population.in_namespace(namespace)
+        return Proof(self.connectivity, self.topology, unproven)
+
+    @cached_property
+    def faults(self) -> Faults:
+        from policy.connectivity.faults import Faults  # a stream without a NetworkPolicy has none
+
+        return Faults(self)
+
+    @cached_property
+    def foreign(self) -> tuple[Foreign, ...]:
+        """Policies of other kinds that touch namespaces with workloads."""
+        found = (
+            Foreign(resource, tuple(self._touched(resource)))
+            for resource in self.index.resources
+            if resource.group in _GROUPS and resource.ref.kind in _CLUSTER_WIDE | _NAMESPACED
+        )
+        return tuple(foreign for foreign in found if foreign.namespaces)
+
+    def _touched(self, resource: Resource) -> Iterator[str]:
+        namespaces = self.index.namespaces
+        if resource.ref.kind in _NAMESPACED:
+            yield from (name for name in namespaces if name == resource.ref.namespace)
+            return
+        selector = _subject(resource.raw)
+        for name in namespaces:
+            stated = self.index.find(Namespace, "", name)
+            if selector is None or stated is None or selector.matches({**stated.resource.labels, _NAME: name}):
+                yield name
+
+
+_NAME = "kubernetes.io/metadata.name"
+
+
+def _subject(raw: Mapping[str, Any]) -> LabelSelector | None:
+    """The namespaces that an AdminNetworkPolicy is about; None where that cannot be told: then all may be."""
+    spec = raw.get("spec")
+    subject = spec.get("subject") if isinstance(spec, dict) else None
+    if not isinstance(subject, dict):
+        return None
+    pods = subject.get("pods")
+    selector = pods.get("namespaceSelector") if isinstance(pods, dict) else subject.get("namespaces")
+    try:
+        return convert(selector, LabelSelector, ()) if isinstance(selector, dict) else None
+    except NotDecodable:
+        return None

@@ -1,0 +1,54 @@
+"""How findings and explanations write ends, and the rule that would let one in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from policy.connectivity.endpoints import Endpoint, EndpointKind
+from policy.connectivity.policies import PEERS, Direction
+from policy.connectivity.ports import FIRST_PORT, LAST_PORT, PortSet
+from policy.connectivity.selections import NAMESPACE_NAME
+from policy.manifests.index import Index
+
+_NAME_LABELS = ("app.kubernetes.io/name", "app", "k8s-app", "name")
+
+
+def named(end: Endpoint, index: Index) -> str:
+    """An end by name; a workload with its namespace where the overlay has several."""
+    if end.is_in_git and end.namespace and len(index.namespaces) > 1:
+        return f"{end.namespace}/{end.name}"
+    return end.name
+
+
+def rule_text(direction: Direction, end: Endpoint, other: Endpoint, ports: PortSet) -> str:
+    """The rule of ``end``'s policy that admits ``other`` on the ports, as YAML in one line."""
+    items = []
+    for each in ports:
+        text = f"protocol: {each.protocol}"
+        if (each.first, each.last) != (FIRST_PORT, LAST_PORT):
+            text += f", port: {each.first}" + (f", endPort: {each.last}" if each.last != each.first else "")
+        items.append(f"{{{text}}}")
+    return f"{{{PEERS[direction]}: [{_peer_text(end, other)}], ports: [{', '.join(items)}]}}"
+
+
+def _peer_text(end: Endpoint, other: Endpoint) -> str:
+    if other.type is EndpointKind.ADDRESSES:
+        cidrs = [str(cidr) for cidr in other.outside.cidrs] if other.outside else list(map(str, other.addresses))
+        return ", ".join(f"{{ipBlock: {{cidr: {cidr}}}}}" for cidr in cidrs)
+    parts = []
+    if other.namespace != end.namespace:
+        parts.append(f"namespaceSelector: {{matchLabels: {{{NAMESPACE_NAME}: {other.namespace}}}}}")
+    labels = _telling(other)
+    if labels or not parts:
+        written = ", ".join(f"{key}: {value}" for key, value in labels.items())
+        parts.append(f"podSelector: {{matchLabels: {{{written}}}}}")
+    return f"{{{', '.join(parts)}}}"
+
+
+def _telling(end: Endpoint) -> Mapping[str, str]:
+    """The labels by which one selects it: its name, else what its own selector uses, else all that it has."""
+    for key in _NAME_LABELS:
+        if key in end.labels and end.workload is not None:
+            return {key: end.labels[key]}
+    selector = end.workload.selector if end.workload else None
+    return selector.match_labels if selector and selector.match_labels else end.labels

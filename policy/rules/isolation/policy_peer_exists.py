@@ -1,0 +1,88 @@
+"""Every peer of a NetworkPolicy admits somebody that there is, in Git or outside.
+
+A peer with only a podSelector means pods of the policy's own namespace. Two items of a list mean either; a
+namespaceSelector and a podSelector in one item mean both at once. An item that admits nobody is a typo, a service that
+is gone, or the half of an item that was torn in two.
+
+A namespace that is neither in Git nor under `outside` in topology.yaml is reported where there is a topology.yaml;
+without one, nothing is known of other namespaces, and nothing is said. Peers that the API server refuses (`{}`, an
+ipBlock beside a selector, an address that is none, `except` outside of its `cidr`) admit nobody and are errors.
+
+It is a warning, and an error where a flow of topology.yaml breaks, or something leaks, because of it.
+
+Why: the connection that it was written for is refused; or, torn in two, it admits a whole namespace.
+
+Fix: correct the labels, join the two items, or remove the peer.
+
+Bad:
+
+```yaml
+ingress:
+  - from:
+      - namespaceSelector:
+          matchLabels:
+            kubernetes.io/metadata.name: ingress-nginx
+      - podSelector:
+          matchLabels:
+            app.kubernetes.io/name: ingress-nginx
+```
+
+Good:
+
+```yaml
+ingress:
+  - from:
+      - namespaceSelector:
+          matchLabels:
+            kubernetes.io/metadata.name: ingress-nginx
+        podSelector:
+          matchLabels:
+            app.kubernetes.io/name: ingress-nginx
+```
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from policy.connectivity.faults import DeadPeer
+from policy.findings import Finding, Severity
+from policy.manifests.index import Index
+from policy.rules.rule import Context, Rule
+
+
+def check(index: Index, context: Context) -> Iterator[Finding]:
+    faults = context.isolation.faults
+    for dead in faults.dead_peers:
+        severity = None if dead.breaks else Severity.WARNING
+        message, fix = _torn(dead, index) if dead.together_with is not None else _nobody(dead, index, faults.near(dead))
+        yield Finding(at=dead.at, message=message, fix=fix, severity=severity)
+    for problem in faults.problems("peers"):
+        yield Finding(at=problem.at, message=problem.message, fix="write what the API server accepts")
+
+
+def _torn(dead: DeadPeer, index: Index) -> tuple[str, str]:
+    policy = dead.rule.policy
+    return (
+        f"{policy.ref} means pods with {dead.peer.pod_selector} of the other namespace, but two items mean either: the "
+        f"item before admits the whole namespace, and this one nobody in {index.named_namespace(policy.namespace)}",
+        "join the two items: podSelector without its dash, under the namespaceSelector",
+    )
+
+
+def _nobody(dead: DeadPeer, index: Index, near: str) -> tuple[str, str]:
+    if dead.is_unknown:
+        return (
+            f"this peer admits nobody that is known: namespace {dead.namespace or ''} is neither in Git nor under "
+            "outside in topology.yaml",
+            "correct the name, or declare under outside who is meant",
+        )
+    where = f"namespace {dead.namespace}" if dead.peer.namespace_selector is not None and dead.namespace else ""
+    where = where or (index.named_namespace(dead.namespace or "") if dead.peer.namespace_selector is None else "those")
+    return (
+        f"this peer admits nobody: no pod of {where} has {dead.peer.pod_selector}{near}",
+        "select labels that the pods have, or remove the peer",
+    )
+
+
+RULE = Rule(id="policy-peer-exists", applies_to=Index, severity=Severity.ERROR, check=check)
