@@ -117,7 +117,7 @@ def _diff(parsed: argparse.Namespace) -> int:
 def _init(parsed: argparse.Namespace) -> int:
     from policy.topology.draft import draft
 
-    sys.stdout.write(draft(parsed.path, config=parsed.config, write=not parsed.stdout))
+    sys.stdout.write(draft(parsed.path, config=parsed.config, to_stdout=parsed.stdout))
     return 0
 
 
