@@ -16,6 +16,7 @@ from policy.connectivity.bits import bits_of, first, members
 from policy.connectivity.endpoints import Endpoint
 from policy.connectivity.matrix import Connectivity, Side
 from policy.connectivity.policies import PEERS, CompiledRule, Direction
+from policy.connectivity.population import outside_endpoint
 from policy.connectivity.ports import PortSet, PortTable
 from policy.connectivity.rows import Grants
 from policy.connectivity.stated import Granted, Stated
@@ -250,6 +251,7 @@ class Proof:
     def broken(self) -> tuple[Broken, ...]:
         """Each stated connection that does not surely work, in the order of the flows."""
         missing: dict[tuple[int, int], dict[Direction, int]] = {}
+        addresses: dict[tuple[int, int], int] = {}
         sides = self.connectivity.sides
         stated: tuple[tuple[Direction, Granted], ...] = (
             ("egress", self.stated.out_required),
@@ -263,18 +265,29 @@ class Proof:
                 for ports, others in lacking.items():
                     for other in self._ends_apart(others):
                         key = (number, other) if direction == "egress" else (other, number)
+                        if other >= self._population.first_address:
+                            addresses[key] = addresses.get(key, 0) | (others & self._population.addresses)
                         known = missing.setdefault(key, {})
                         known[direction] = self._table.union(known.get(direction, 0), ports)
         found = [
             Broken(
                 self.stated.flow_of(source, destination, next(iter(refused.values()))),
-                self._population.endpoint(source),
-                self._population.endpoint(destination),
+                self._end(source, addresses.get((source, destination), 0)),
+                self._end(destination, addresses.get((source, destination), 0)),
                 {direction: self._table.sets[ports] for direction, ports in refused.items()},
             )
             for (source, destination), refused in missing.items()
         ]
         return tuple(sorted(found, key=lambda item: item.flow.place))
+
+    def _end(self, number: int, addresses: int) -> Endpoint:
+        """The end of a number; of addresses, the outside that a flow means by them, else all that are missing."""
+        if number < self._population.first_address:
+            return self._population.endpoint(number)
+        for outside in self.topology.outside.values():
+            if outside.cidrs and self.stated.required_of(outside) & addresses == self.stated.required_of(outside):
+                return outside_endpoint(outside)
+        return self.connectivity.addresses_of(addresses)
 
     def _ends_apart(self, bits: int) -> Iterator[int]:
         """The pods, and one for all addresses."""

@@ -349,7 +349,8 @@ class Faults:
         proof = self._isolation.proof
         if proof is None:
             return ()
-        told = self.rules | {key_of(leak.by) for leak in proof.leaks if leak.by}
+        leaking = [rule for leak in proof.leaks for rule in (leak.by, leak.through) if rule]
+        told = self.rules | {key_of(rule) for rule in leaking}
         unneeded: set[RuleKey] = set()
         known = ((1 << self._population.in_git) - 1) & ~proof.stated.unknown_bits
         found: list[Needless] = []

@@ -367,9 +367,15 @@ class Population:
 def addresses_endpoint(intervals: tuple[Interval, ...], outside: Iterable[Outside]) -> Endpoint:
     """The endpoint of disjoint, sorted ranges: the declared one that holds exactly them, else a nameless one."""
     for item in outside:
-        if item.cidrs and merged(interval_of(str(cidr)) for cidr in item.cidrs) == intervals:
-            return Endpoint(item.name, "", "", EndpointKind.ADDRESSES, outside=item, addresses=intervals)
+        if item.cidrs and (endpoint := outside_endpoint(item)).addresses == intervals:
+            return endpoint
     return Endpoint(", ".join(map(str, intervals)), "", "", EndpointKind.ADDRESSES, addresses=intervals)
+
+
+def outside_endpoint(outside: Outside) -> Endpoint:
+    """The endpoint of declared addresses."""
+    intervals = merged(interval_of(str(cidr)) for cidr in outside.cidrs)
+    return Endpoint(outside.name, "", "", EndpointKind.ADDRESSES, outside=outside, addresses=intervals)
 
 
 def _owner(item: Workload) -> tuple[str, str]:

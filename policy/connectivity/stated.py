@@ -135,6 +135,10 @@ class Stated:
             found.setdefault(self._population.endpoint(number).name, []).append(number)
         return found
 
+    def required_of(self, outside: Outside) -> int:
+        """The addresses (bits) of an outside that a flow with it needs."""
+        return self._addresses(outside).required
+
     def _addresses(self, outside: Outside) -> _Ends:
         population, cluster = self._population, self.topology.cluster
         permitted = required = 0

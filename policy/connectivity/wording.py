@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from policy.connectivity.addresses import interval_of
 from policy.connectivity.endpoints import Endpoint, EndpointKind
 from policy.connectivity.policies import PEERS, Direction
 from policy.connectivity.ports import FIRST_PORT, LAST_PORT, PortSet
 from policy.connectivity.selections import NAMESPACE_NAME
+from policy.connectivity.topology import Cluster
 from policy.manifests.index import Index
 
 _NAME_LABELS = ("app.kubernetes.io/name", "app", "k8s-app", "name")
@@ -20,21 +22,21 @@ def named(end: Endpoint, index: Index) -> str:
     return end.name
 
 
-def rule_text(direction: Direction, end: Endpoint, other: Endpoint, ports: PortSet) -> str:
-    """The rule of ``end``'s policy that admits ``other`` on the ports, as YAML in one line."""
+def rule_text(direction: Direction, end: Endpoint, other: Endpoint, ports: PortSet, cluster: Cluster) -> str:
+    """The rule of ``end``'s policy that admits ``other`` on the ports, as YAML in one line; never the pods' network."""
     items = []
     for each in ports:
         text = f"protocol: {each.protocol}"
         if (each.first, each.last) != (FIRST_PORT, LAST_PORT):
             text += f", port: {each.first}" + (f", endPort: {each.last}" if each.last != each.first else "")
         items.append(f"{{{text}}}")
-    return f"{{{PEERS[direction]}: [{_peer_text(end, other)}], ports: [{', '.join(items)}]}}"
+    return f"{{{PEERS[direction]}: [{_peer_text(end, other, cluster)}], ports: [{', '.join(items)}]}}"
 
 
-def _peer_text(end: Endpoint, other: Endpoint) -> str:
+def _peer_text(end: Endpoint, other: Endpoint, cluster: Cluster) -> str:
     if other.type is EndpointKind.ADDRESSES:
         cidrs = [str(cidr) for cidr in other.outside.cidrs] if other.outside else list(map(str, other.addresses))
-        return ", ".join(f"{{ipBlock: {{cidr: {cidr}}}}}" for cidr in cidrs)
+        return ", ".join(f"{{ipBlock: {{cidr: {cidr}{_except_text(cidr, cluster)}}}}}" for cidr in cidrs)
     parts = []
     if other.namespace != end.namespace:
         parts.append(f"namespaceSelector: {{matchLabels: {{{NAMESPACE_NAME}: {other.namespace}}}}}")
@@ -43,6 +45,16 @@ def _peer_text(end: Endpoint, other: Endpoint) -> str:
         written = ", ".join(f"{key}: {value}" for key, value in labels.items())
         parts.append(f"podSelector: {{matchLabels: {{{written}}}}}")
     return f"{{{', '.join(parts)}}}"
+
+
+def _except_text(cidr: str, cluster: Cluster) -> str:
+    """The pods' networks within a CIDR; "" for a range that is none."""
+    if "-" in cidr:
+        return ""
+    whole = interval_of(cidr)
+    parts = [(network, interval_of(str(network))) for network in cluster.pods]
+    inside = [str(network) for network, part in parts if whole.first <= part.first and part.last <= whole.last]
+    return f", except: [{', '.join(inside)}]" if inside and inside != [cidr] else ""
 
 
 def _telling(end: Endpoint) -> Mapping[str, str]:

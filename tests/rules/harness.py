@@ -11,8 +11,10 @@ from typing import Any
 import msgspec
 import yaml
 
+from policy.connectivity.isolation import Isolation
+from policy.connectivity.topology import FILE_NAME, Topology, load_topology
 from policy.engine import check
-from policy.findings import Field, Finding
+from policy.findings import Finding, Place
 from policy.manifests.decode import resources_of
 from policy.manifests.index import Index
 from policy.manifests.load import load_documents
@@ -32,6 +34,7 @@ CASES = Path(__file__).parent / "cases"
 class Case:
     """One named case: manifests (or files, by path) in, whole findings (and reasons of skips) out.
 
+    ``topology`` is the topology.yaml that holds for the manifests; a finding in it names its place.
     With ``files`` the whole check runs on their folder, with the real tools, and a finding names its place; ``errors``
     are what could not run. ``commits`` are files of earlier commits, the oldest first; without any Git knows nothing.
     """
@@ -39,6 +42,7 @@ class Case:
     name: str
     findings: list[dict[str, str]]
     manifests: str = ""
+    topology: str = ""
     files: dict[str, str] = field(default_factory=dict)
     commits: list[dict[str, str]] = field(default_factory=list)
     targets: list[str] = field(default_factory=list)
@@ -57,7 +61,7 @@ def cases_of(rule: Rule) -> list[Case]:
 
 def run_case(rule: Rule, case: Case, folder: Path) -> tuple[list[dict[str, str]], list[str]]:
     """The findings as a case file states them and the reasons of skips; ``folder`` is empty and may be written to."""
-    return _run_on_files(rule, case, folder) if case.files else _run_on_manifests(rule, case)
+    return _run_on_files(rule, case, folder) if case.files else _run_on_manifests(rule, case, folder)
 
 
 def _run_on_files(rule: Rule, case: Case, folder: Path) -> tuple[list[dict[str, str]], list[str]]:
@@ -95,7 +99,7 @@ def _commit(folder: Path) -> None:
         subprocess.run(["git", "-C", str(folder), *command], check=True, capture_output=True)
 
 
-def _run_on_manifests(rule: Rule, case: Case) -> tuple[list[dict[str, str]], list[str]]:
+def _run_on_manifests(rule: Rule, case: Case, folder: Path) -> tuple[list[dict[str, str]], list[str]]:
     documents = load_documents(case.manifests, case.name)
     index = Index(
         resource for number, (_, document) in enumerate(documents) for resource in resources_of(document, number)
@@ -106,6 +110,7 @@ def _run_on_manifests(rule: Rule, case: Case) -> tuple[list[dict[str, str]], lis
         environment=case.environment,
         kubernetes=case.kubernetes,
         chosen=msgspec.convert(case.options, rule.options),
+        shared=Isolation(index, _topology(case, folder)),
     )
     findings: list[dict[str, str]] = []
     skipped: list[str] = []
@@ -118,8 +123,16 @@ def _run_on_manifests(rule: Rule, case: Case) -> tuple[list[dict[str, str]], lis
     return findings, skipped
 
 
+def _topology(case: Case, folder: Path) -> Topology | None:
+    if not case.topology:
+        return None
+    _write(folder, {FILE_NAME: case.topology})
+    return load_topology(folder / FILE_NAME, FILE_NAME)
+
+
 def _described(finding: Finding) -> dict[str, str]:
-    assert isinstance(finding.at, Field)
+    if isinstance(finding.at, Place):
+        return {"place": str(finding.at), "message": finding.message}
     described = {
         "object": str(finding.at.object),
         "path": format_path(finding.at.path),

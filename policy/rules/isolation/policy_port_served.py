@@ -61,7 +61,7 @@ def _finding(unserved: UnservedPort) -> Finding:
             related=(unserved.service.field("spec", "ports"),),
         )
     declared = ", ".join(f"{each.transport} {each.container_port}" for each in declared_ports(first))
-    more = f", nor do {len(others)} others" if others else ""
+    more = f", nor does {others[0].ref}" if len(others) == 1 else f", nor do {len(others)} others" if others else ""
     return Finding(
         at=unserved.at,
         message=f"{first.ref} has no port {what} (it declares {declared}){more}: nobody listens where this rule opens",

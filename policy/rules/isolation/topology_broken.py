@@ -75,7 +75,7 @@ def _finding(group: list[Broken], isolation: Isolation) -> Finding:
         end = broken.end(direction)
         other = broken.destination if direction == "egress" else broken.source
         where = f"spec.{direction} of {_owner(broken, direction, isolation)}"
-        fixes.append(f"add to {where}: {rule_text(direction, end, other, lacking)}")
+        fixes.append(f"add to {where}: {rule_text(direction, end, other, lacking, isolation.connectivity.cluster)}")
     return Finding(
         at=places[0],
         message=f"{named(broken.source, index)} cannot reach {named(broken.destination, index)} on "

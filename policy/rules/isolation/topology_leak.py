@@ -53,6 +53,7 @@ from policy.connectivity.ports import described
 from policy.connectivity.wording import named
 from policy.findings import Field, Finding, Severity, Skipped
 from policy.manifests.index import Index
+from policy.manifests.workloads import Workload
 from policy.rules.rule import Context, Rule
 
 
@@ -61,15 +62,18 @@ def check(index: Index, context: Context) -> Iterator[Finding | Skipped]:
     if isolation.proof is None:
         return
     yield from _not_understood(isolation)
+    on_host: dict[str, Workload] = {}
     open_ends: dict[tuple[str, str], list[Leak]] = {}
     for leak in isolation.faults.leaks:
         if leak.by is not None:
             yield _by_rule(leak, isolation)
         elif leak.end.host_network and leak.end.workload is not None:
-            reason = f"{leak.end.workload.ref} is on the host's network, where no NetworkPolicy holds"
-            yield Skipped(leak.end.workload.pod_field("hostNetwork"), reason)
+            on_host[str(leak.end.workload.ref)] = leak.end.workload
         else:
             open_ends.setdefault((leak.end.namespace, leak.direction), []).append(leak)
+    for workload in on_host.values():
+        reason = f"{workload.ref} is on the host's network, where no NetworkPolicy holds"
+        yield Skipped(workload.pod_field("hostNetwork"), reason)
     for (namespace, _), leaks in open_ends.items():
         yield _open(index, namespace, leaks)
 
@@ -92,6 +96,14 @@ def _by_rule(leak: Leak, isolation: Isolation) -> Finding:
     related = (leak.through.at,) if leak.through else ()
     block = peer[1].ip_block if peer else None
     network = _pod_network(leak, isolation) if block else ""
+    if block and not network and leak.other.type is not EndpointKind.ADDRESSES:
+        return Finding(
+            at=at,
+            message=f"{block.get('cidr')} holds addresses that pods may have, as topology.yaml does not say which they "
+            f"have: {source} may reach {destination} on {described(leak.ports)}, which no flow states",
+            fix="state the network of the pods under cluster, pods, and except it here",
+            related=related,
+        )
     if block and network:
         end = named(leak.end, index)
         reach = f"{end} may reach every pod there" if leak.direction == "egress" else f"every pod there may reach {end}"
