@@ -81,6 +81,7 @@ def _add_synthesize(synthesize: argparse.ArgumentParser) -> None:
     synthesize.add_argument(
         "--output", type=Path, metavar="FOLDER", help="write files below this folder; without it they are printed"
     )
+    synthesize.add_argument("--overwrite", action="store_true", help="replace files that hold something else")
     _add_files(synthesize)
 
 
@@ -116,7 +117,7 @@ def _diff(parsed: argparse.Namespace) -> int:
 def _init(parsed: argparse.Namespace) -> int:
     from policy.topology.draft import draft
 
-    sys.stdout.write(draft(parsed.path, config=parsed.config, write=not parsed.stdout))
+    sys.stdout.write(draft(parsed.path, config=parsed.config, to_stdout=parsed.stdout))
     return 0
 
 
@@ -124,7 +125,8 @@ def _synthesize(parsed: argparse.Namespace) -> int:
     from policy.topology.reading import read
     from policy.topology.synthesis import synthesize
 
-    sys.stdout.write(synthesize(read(parsed.path, config=parsed.config, file=parsed.topology), parsed.output))
+    sides = read(parsed.path, config=parsed.config, file=parsed.topology)
+    sys.stdout.write(synthesize(sides, parsed.output, overwrite=parsed.overwrite))
     return 0
 
 

@@ -14,6 +14,8 @@ from policy.connectivity.topology import Outside
 from policy.errors import PolicyError
 
 _ANY = "any address"
+_NEIGHBOURS = "other pods of the namespace"
+"""Pods that nothing declares, in the only namespace that there is."""
 _MOST_SUGGESTED = 3
 _FORMS: tuple[Callable[[Endpoint], str], ...] = (
     lambda item: item.name,
@@ -34,15 +36,21 @@ def names(*overlays: Iterable[Endpoint]) -> Callable[[Endpoint], str]:
         for name, same in found.items():
             by_name[name].append(same)
     form_of = {name: _form(groups) for name, groups in by_name.items()}
-    return lambda item: form_of[item.name](item) if item.is_in_git else item.name
+    homes = [{item.namespace for item in items if item.is_in_git} for items in pods]
+
+    def called(item: Endpoint) -> str:
+        if item.is_in_git:
+            return form_of[item.name](item)
+        is_home = item.type is EndpointKind.UNLISTED and any(item.namespace in found for found in homes)
+        return _NEIGHBOURS if is_home and all(len(found) == 1 for found in homes) else item.name
+
+    return called
 
 
 def _form(groups: Sequence[Sequence[Endpoint]]) -> Callable[[Endpoint], str]:
     for form in _FORMS:
-        if all(
-            max(Counter(form(item) if item.is_in_git else item.name for item in group).values()) == 1
-            for group in groups
-        ):
+        counts = (Counter(form(item) if item.is_in_git else item.name for item in group) for group in groups)
+        if all(max(count.values()) == 1 for count in counts):
             return form
     return _FORMS[-1]
 
@@ -87,7 +95,11 @@ def find(word: str, endpoints: Sequence[Endpoint]) -> Endpoint:
     """
     spelled = {item: {form(item) for form in _FORMS} if item.is_in_git else {item.name} for item in endpoints}
     exact = [item for item, words in spelled.items() if word in words]
-    begun = exact or [item for item, words in spelled.items() if any(each.startswith(word) for each in words)]
+    begun = exact or [
+        item
+        for item, words in spelled.items()
+        if (item.is_in_git or item.outside) and any(each.startswith(word) for each in words)
+    ]
     if len(begun) == 1:
         return begun[0]
     called = names(endpoints)
@@ -97,7 +109,7 @@ def find(word: str, endpoints: Sequence[Endpoint]) -> Endpoint:
         raise PolicyError(f"{word} may be {', '.join(listed[:_MOST_SUGGESTED])}{more}")
     import difflib  # only errors need it
 
-    known = sorted({called(item) for item in endpoints})
-    near = difflib.get_close_matches(word, known, n=_MOST_SUGGESTED, cutoff=0.5)
+    known = sorted({called(item) for item in endpoints if item.is_in_git or item.outside})
+    near = difflib.get_close_matches(word, known, n=_MOST_SUGGESTED)
     hint = f"; did you mean {' or '.join(near)}?" if near else f"; there are {', '.join(known[:10])}" if known else ""
     raise PolicyError(f"there is no workload {word}, and nothing outside is called so{hint}")

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from policy.connectivity.topology import FILE_NAME, Cluster, Topology, load_topology
+from policy.connectivity.topology import Cluster, Topology, load_topology
 from policy.engine import read as read_overlays
 from policy.errors import PolicyError
 from policy.history import extract
@@ -33,14 +33,17 @@ class Side:
         return bool(self.topology.file)
 
 
-def read(paths: Sequence[str], *, config: Path | None = None, file: Path | None = None) -> list[Side]:
+def read(
+    paths: Sequence[str], *, config: Path | None = None, file: Path | None = None, with_contract: bool = True
+) -> list[Side]:
     """What ``policy topology PATH`` speaks of; without a path all environments, but not Argo CD's own objects.
 
     Raises:
         PolicyError: a path names nothing, or what it names cannot be read.
     """
     settings = settings_for(paths, config)
-    return _read(_chosen(paths, settings), settings, file)
+    topology = contract(settings, file) if with_contract else _NO_CONTRACT
+    return _read(_chosen(paths, settings), settings, topology)
 
 
 def _chosen(paths: Sequence[str], settings: Settings) -> list[Target]:
@@ -48,24 +51,22 @@ def _chosen(paths: Sequence[str], settings: Settings) -> list[Target]:
     return found if paths else [target for target in found if target.name != ARGOCD]
 
 
-def _read(chosen: Sequence[Target], settings: Settings, file: Path | None) -> list[Side]:
-    topology = contract(settings, file)
+def _read(chosen: Sequence[Target], settings: Settings, topology: Topology) -> list[Side]:
     return [Side(overlay, topology) for overlay in read_overlays(chosen, settings)]
 
 
 def contract(settings: Settings, file: Path | None = None) -> Topology:
-    """The contract of a repository: ``file``, else the topology.yaml beside policy.toml, else none."""
-    found = file or contract_file(settings)
-    if file is None and not os.path.lexists(found):
+    """The contract of a repository: ``file``, else the one that its settings name or that lies beside them, else none.
+
+    Raises:
+        SettingsError: it cannot be read, or says something that cannot be understood.
+    """
+    found = file or settings.topology_file
+    if found is None:
         return _NO_CONTRACT
     path = found.resolve()
     name = path.relative_to(settings.repository) if path.is_relative_to(settings.repository) else found
     return load_topology(found, str(name))
-
-
-def contract_file(settings: Settings) -> Path:
-    """Where the contract of a repository lies, or would lie."""
-    return settings.root / FILE_NAME
 
 
 @contextmanager
@@ -99,7 +100,7 @@ def one_side(argument: str) -> Iterator[Side]:
             known = ", ".join(settings.environments)
             there = f"; environments: {known}" if known else ""
             raise PolicyError(f"there is no file, folder or environment {path} in {revision}{there}")
-        yield _only(_read(_chosen(named or [], settings), settings, None), argument)
+        yield _only(_read(_chosen(named or [], settings), settings, contract(settings)), argument)
 
 
 def _only(sides: Sequence[Side], argument: str) -> Side:

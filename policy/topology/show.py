@@ -95,7 +95,7 @@ def _names(
 ) -> Iterator[str]:
     """The names of one side of a row, with one for all workloads where all are there."""
     found = list(ends)
-    is_every = len(workloads) > 1 and workloads <= set(found)
+    is_every = len(workloads) > 2 and workloads <= set(found)
     if is_every:
         yield EVERY
     for item in found:

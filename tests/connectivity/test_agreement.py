@@ -22,8 +22,8 @@ from policy.connectivity.ports import NO_PORTS, PortSet
 
 from . import naive
 from .cases import Decision
-from .clusters import ADDRESSES, NUMBERS, PROTOCOLS, Maker, Manifests, smaller
 from .fast import Evaluator
+from .random_clusters import ADDRESSES, NUMBERS, PROTOCOLS, Maker, Manifests, smaller
 
 EXAMPLES = int(os.environ.get("HYPOTHESIS_EXAMPLES", "300"))
 """How many clusters are tried. Set it for a longer search, which is another one each time."""

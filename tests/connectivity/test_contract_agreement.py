@@ -21,8 +21,8 @@ from policy.connectivity.topology import load_topology
 from policy.manifests.index import Index
 
 from . import naive
-from .clusters import ADDRESSES, NUMBERS, PROTOCOLS, Maker
 from .fast import resources
+from .random_clusters import ADDRESSES, NUMBERS, PROTOCOLS, Maker
 from .test_agreement import DERANDOMIZE, EXAMPLES, is_undecided
 
 OUTSIDE: dict[str, dict[str, Any]] = {
