@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from policy.errors import PolicyError
+from policy.invocation import settings_for
 from policy.reports import FORMATS
+from policy.topology import commands as topology
 
 if TYPE_CHECKING:
     from policy.reports.files import Output
     from policy.result import Result
     from policy.rules.rule import Rule
-    from policy.settings import Settings
 
 EXIT_CODES = "exit codes: 0 clean, 1 findings, 2 could not run"
 _BESIDE = "else policy-baseline.toml beside policy.toml"
@@ -25,7 +26,7 @@ _BESIDE = "else policy-baseline.toml beside policy.toml"
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command and gives its exit code; errors are told in one line on stderr."""
-    parsed = _parser().parse_args(arguments)
+    parsed = _parser().parse_args(topology.joined(sys.argv[1:] if arguments is None else arguments))
     try:
         code: int = parsed.run(parsed)
         sys.stdout.flush()
@@ -60,6 +61,7 @@ def _parser() -> argparse.ArgumentParser:
             epilog="exit codes: 0 done, 1 --check found something to take out, 2 could not run",
         )
     )
+    topology.add_to(commands)
     return parser
 
 
@@ -170,7 +172,7 @@ def _check(parsed: argparse.Namespace) -> int:
         from policy.reports.files import check_outputs
 
         check_outputs(parsed.output)
-    settings = _settings(parsed)
+    settings = settings_for(parsed.path, parsed.config)
     listed = None if parsed.no_baseline else baseline_file.find(settings, parsed.baseline)
     has_baseline = listed is not None and (parsed.baseline or listed.is_file())
     rules = [_rule(rule_id) for rule_id in parsed.only] or RULES
@@ -215,7 +217,7 @@ def _baseline(parsed: argparse.Namespace) -> int:
     from policy.rules import RULES
     from policy.targets import targets
 
-    settings = _settings(parsed)
+    settings = settings_for(parsed.path, parsed.config)
     file = baseline_file.find(settings, parsed.baseline)
     if file is None:
         raise PolicyError("a baseline lies beside policy.toml, and there is none: `policy init` writes it")
@@ -238,27 +240,6 @@ def _init(parsed: argparse.Namespace) -> int:
     today = datetime.datetime.now(datetime.UTC).date()
     sys.stdout.write(init(parsed.path, today=today))
     return 0
-
-
-def _settings(parsed: argparse.Namespace) -> Settings:
-    from policy.rules import RULES
-    from policy.settings import Settings, find_settings_file, load_settings, repository_of
-
-    start = _start(parsed.path)
-    file = parsed.config or find_settings_file(start)
-    if file:
-        return load_settings(file.resolve(), RULES)
-    here = Path.cwd()
-    return Settings(start, repository_of(start) or (here if start.is_relative_to(here) else Path(start.anchor)))
-
-
-def _start(paths: Sequence[str]) -> Path:
-    """Where the search for policy.toml begins: the first path given, else the working folder."""
-    for path in paths:
-        if path != "-" and os.path.exists(path):
-            found = Path(path).resolve()
-            return found if found.is_dir() else found.parent
-    return Path.cwd()
 
 
 def _list_rules(_: argparse.Namespace) -> int:

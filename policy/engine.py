@@ -120,6 +120,19 @@ def examine(targets: Sequence[Target], settings: Settings, rules: Sequence[Rule]
     return Examined(tuple(overlays), tuple(_judge(said, Exceptions(settings.exceptions, today)).findings), errors)
 
 
+def read(targets: Sequence[Target], settings: Settings) -> list[Overlay]:
+    """The overlays, each read whole: what is said of them must not be wrong because a part is missing.
+
+    Raises:
+        PolicyError: one of them, or a file of it, cannot be read or rendered.
+    """
+    with paused_garbage_collector(), ThreadPoolExecutor(max_workers=max(2, os.cpu_count() or 1)) as pool:
+        overlays, errors = _read(targets, settings, pool)
+    for error in (*errors.values(), *(error for overlay in overlays for error in overlay.errors)):
+        raise error
+    return overlays
+
+
 def _read(
     targets: Sequence[Target], settings: Settings, pool: ThreadPoolExecutor
 ) -> tuple[list[Overlay], dict[Target, PolicyError]]:

@@ -1,4 +1,4 @@
-"""What Git knows of the repository: the digests that files ever held, and where the repository comes from.
+"""What Git knows of the repository: the digests that files ever held, the files of a commit, where it comes from.
 
 Git is asked only when a rule asks. Nothing that the repository's configuration names is run: no external diff, no text
 conversion, no file system monitor.
@@ -20,6 +20,7 @@ from policy.errors import PolicyError
 TIMEOUT_SECONDS = 30.0
 
 _DIGEST = re.compile(rb"sha256:[0-9a-f]{64}")
+_LINK = b"120000"
 _ENVIRONMENT = {"GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
 
 
@@ -57,7 +58,43 @@ def remotes(repository: Path) -> tuple[str, ...]:
     return tuple(line.split(" ", 1)[1] for line in said.decode("utf-8", "replace").splitlines() if " " in line)
 
 
-def _git(repository: Path, *arguments: str) -> bytes:
+def extract(repository: Path, revision: str, folder: Path) -> None:
+    """Writes the files of a commit into a folder, byte for byte as they were committed; submodules are left out.
+
+    Nothing of the repository changes: no work tree, no index, no attribute or filter has a part in it.
+
+    Raises:
+        HistoryError: there is no such commit, or it cannot be read.
+    """
+    if revision.startswith("-"):
+        raise HistoryError(f"{revision} is no revision")
+    try:
+        commit = _git(repository, "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}").decode().strip()
+    except HistoryError:
+        raise HistoryError(f"there is no commit {revision} in {repository}") from None
+    listed = _git(repository, "ls-tree", "-r", "-z", "--full-tree", commit).split(b"\0")
+    entries = [
+        (head.split(), os.fsdecode(name)) for head, _, name in (line.partition(b"\t") for line in listed) if name
+    ]
+    blobs = [(mode, sha, name) for (mode, kind, sha), name in entries if kind == b"blob"]
+    read = _git(repository, "cat-file", "--batch", standard_input=b"".join(sha + b"\n" for _, sha, _ in blobs))
+    start = 0
+    for mode, _, name in blobs:
+        head_end = read.index(b"\n", start)
+        size = int(read[start:head_end].split()[2])
+        content = read[head_end + 1 : head_end + 1 + size]
+        start = head_end + size + 2
+        file = folder / name
+        if file.is_symlink() or not file.parent.resolve().is_relative_to(folder.resolve()):
+            raise HistoryError(f"{revision} holds the file {name}, which would lie elsewhere")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        if mode == _LINK:
+            file.symlink_to(os.fsdecode(content))
+        else:
+            file.write_bytes(content)
+
+
+def _git(repository: Path, *arguments: str, standard_input: bytes = b"") -> bytes:
     git = shutil.which("git")
     if git is None:
         raise HistoryError("git is not installed, so the history is not known")
@@ -65,7 +102,7 @@ def _git(repository: Path, *arguments: str) -> bytes:
     try:
         done = subprocess.run(
             command,
-            stdin=subprocess.DEVNULL,
+            input=standard_input,
             capture_output=True,
             env={**os.environ, **_ENVIRONMENT},
             timeout=TIMEOUT_SECONDS,

@@ -100,7 +100,7 @@ class Population:
             type=EndpointKind.WORKLOAD,
             workload=item,
             host_network=host,
-            labels=item.pod_labels,
+            labels=item.pod_labels if self.profile.exact_labels else _labels(item),
         )
 
     def _cut(self, blocks: Iterable[Block], cluster: Cluster) -> None:
@@ -340,7 +340,7 @@ class Population:
                 bits &= ~self.range_bits(one)
             surely = possibly = bits
             if self.host:
-                must, may = holds(block, self._node_ranges or EVERY_ADDRESS[:1], all_of=bool(self._node_ranges))
+                must, may = holds(block, self._node_ranges or EVERY_ADDRESS, all_of=bool(self._node_ranges))
                 surely |= self.host if must else 0
                 possibly |= self.host if may else 0
             if self.profile.blocks_match_pods:
@@ -414,6 +414,13 @@ def _owner(item: Workload) -> tuple[str, str]:
         if isinstance(owner, dict) and owner.get("controller"):
             return str(owner.get("kind")), str(owner.get("name"))
     return item.kind, item.ref.name
+
+
+def _labels(item: Workload) -> Mapping[str, str]:
+    """The labels that its pods surely have with these values: those of the template, and a Job's name."""
+    if item.kind != "Job":
+        return item.pod_labels
+    return {**item.pod_labels, "job-name": item.name, "batch.kubernetes.io/job-name": item.name}
 
 
 def _declared(item: Outside) -> Endpoint:

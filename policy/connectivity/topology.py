@@ -167,6 +167,40 @@ def load_topology(file: Path, name: str | None = None) -> Topology:
     return _Reader(name, text).topology(roots[0])
 
 
+def parse_port(text: str, place: Place) -> FlowPort:
+    """A port as flows state it.
+
+    Raises:
+        ValueError: it is none; the message says why.
+    """
+    if text == "all":
+        return FlowPort("", "", FIRST_PORT, LAST_PORT, of_service=False, place=place)
+    if text in PROTOCOLS:
+        return FlowPort(text, "", FIRST_PORT, LAST_PORT, of_service=False, place=place)
+    match = _PORT.fullmatch(text)
+    if match is None:
+        raise ValueError(f'{text!r} is no port: write "http", "8080", "TCP 5432", "TCP 8000-8100" or "all"')
+    protocol, port, of_service = match["protocol"] or "", match["port"], bool(match["service"])
+    if protocol and protocol not in PROTOCOLS:
+        raise ValueError(f"{protocol} is no protocol; there are {', '.join(PROTOCOLS)}")
+    first, _, last = port.partition("-")
+    if first.isdecimal() and (last.isdecimal() or not last) and port.isascii():
+        return _numbered(protocol, int(first), int(last or first), of_service=of_service, place=place)
+    if port.upper() in PROTOCOLS:
+        raise ValueError(f"a protocol stands before its port, in capitals: not {text!r}")
+    if problem := port_problem(port):
+        raise ValueError(f"{text!r} is no port: {problem}")
+    return FlowPort(protocol, port, 0, 0, of_service=of_service, place=place)
+
+
+def _numbered(protocol: str, first: int, last: int, *, of_service: bool, place: Place) -> FlowPort:
+    if not FIRST_PORT <= first <= last <= LAST_PORT:
+        raise ValueError(f"ports are numbers from {FIRST_PORT} to {LAST_PORT}, and a range goes up")
+    if of_service and first != last:
+        raise ValueError("a Service has single ports: state each of them, or the range of its pods' ports")
+    return FlowPort(protocol or "TCP", "", first, last, of_service=of_service, place=place)
+
+
 class _Reader:
     def __init__(self, file: str, text: str) -> None:
         self._file, self._text = file, text
@@ -302,31 +336,10 @@ class _Reader:
         return FlowEnd(name, namespace, kind, place)
 
     def _port(self, text: str, place: Place) -> FlowPort:
-        if text == "all":
-            return FlowPort("", "", FIRST_PORT, LAST_PORT, of_service=False, place=place)
-        if text in PROTOCOLS:
-            return FlowPort(text, "", FIRST_PORT, LAST_PORT, of_service=False, place=place)
-        match = _PORT.fullmatch(text)
-        if match is None:
-            raise self._at(place, f'{text!r} is no port: write "http", "8080", "TCP 5432", "TCP 8000-8100" or "all"')
-        protocol, port, of_service = match["protocol"] or "", match["port"], bool(match["service"])
-        if protocol and protocol not in PROTOCOLS:
-            raise self._at(place, f"{protocol} is no protocol; there are {', '.join(PROTOCOLS)}")
-        first, _, last = port.partition("-")
-        if first.isdecimal() and (last.isdecimal() or not last) and port.isascii():
-            return self._numbered(protocol, int(first), int(last or first), of_service=of_service, place=place)
-        if port.upper() in PROTOCOLS:
-            raise self._at(place, f"a protocol stands before its port, in capitals: not {text!r}")
-        if problem := port_problem(port):
-            raise self._at(place, f"{text!r} is no port: {problem}")
-        return FlowPort(protocol, port, 0, 0, of_service=of_service, place=place)
-
-    def _numbered(self, protocol: str, first: int, last: int, *, of_service: bool, place: Place) -> FlowPort:
-        if not FIRST_PORT <= first <= last <= LAST_PORT:
-            raise self._at(place, f"ports are numbers from {FIRST_PORT} to {LAST_PORT}, and a range goes up")
-        if of_service and first != last:
-            raise self._at(place, "a Service has single ports: state each of them, or the range of its pods' ports")
-        return FlowPort(protocol or "TCP", "", first, last, of_service=of_service, place=place)
+        try:
+            return parse_port(text, place)
+        except ValueError as error:
+            raise self._at(place, str(error)) from error
 
     def _known(self, table: Map, known: tuple[str, ...], what: str) -> None:
         for key, node in table.fields.items():

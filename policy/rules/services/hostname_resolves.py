@@ -38,24 +38,21 @@ in policy.toml lists what exists elsewhere, with `*` for any part, e.g. `outside
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
 
-import msgspec
-
-from policy.findings import Field, Finding, Severity, Skipped
+from policy.findings import Finding, Severity, Skipped
 from policy.manifests.cluster_dns import Answer, ClusterDns
-from policy.manifests.hostnames import (
-    Host,
-    hosts_in_arguments,
-    hosts_in_file,
-    hosts_in_value,
-    port_name,
-    substituted,
+from policy.manifests.host_mentions import (
+    Mention,
+    host_aliases,
+    of_config_map,
+    of_container,
+    variables_by_key,
 )
+from policy.manifests.hostnames import hosts_in_value
 from policy.manifests.index import Index
 from policy.manifests.resources import ConfigMap, Service
-from policy.manifests.workloads import Container, Workload
 from policy.rules.rule import Context, Options, Rule
 
 
@@ -66,111 +63,26 @@ class HostOptions(Options, frozen=True):
     cluster_domain: str = "cluster.local"
 
 
-class _Mention(msgspec.Struct, frozen=True):
-    """A host, where it stands, and how the place is called."""
-
-    host: Host
-    at: Field
-    who: str
-    namespace: str
-
-
 def check(index: Index, context: Context) -> Iterator[Finding | Skipped]:
     options = context.options(HostOptions)
     dns = ClusterDns(index, options.cluster_domain)
     for workload in index.workloads:
-        aliases = _host_aliases(workload)
+        aliases = host_aliases(workload)
         for container in workload.containers:
-            mentions = _of_container(container, workload)
+            mentions = of_container(container, workload)
             yield from _judged((one for one in mentions if one.host.labels[0] not in aliases), dns, options)
-    names = _variables_by_key(index)
+    names = variables_by_key(index)
     for config_map in index.all(ConfigMap):
-        yield from _judged(_of_config_map(config_map, names), dns, options)
+        yield from _judged(of_config_map(config_map, names), dns, options)
     for service in index.all(Service):
         target = service.spec.external_name
         if service.spec.type == "ExternalName" and target and target.endswith((".svc", f".{options.cluster_domain}")):
             at = service.field("spec", "externalName")
             hosts = hosts_in_value("externalName", target)
-            yield from _judged((_Mention(host, at, "externalName", service.namespace) for host in hosts), dns, options)
+            yield from _judged((Mention(host, at, "externalName", service.namespace) for host in hosts), dns, options)
 
 
-def _of_container(container: Container, workload: Workload) -> Iterator[_Mention]:
-    known = _known_variables(container, workload)
-    values = {entry.name: (number, entry.value) for number, entry in enumerate(container.spec.env or ()) if entry.value}
-    for name, (number, value) in values.items():
-        at = container.field("env", number, "value")
-        for host in hosts_in_value(name, substituted(value, known)):
-            sibling = values.get(port_name(name) or "")
-            if host.port is None and sibling and sibling[1].isdigit():
-                beside = Host(f"{host.text}, port {sibling[1]}", host.labels, int(sibling[1]), host.sure)
-                yield _Mention(beside, at, f"{name} of {container}", workload.namespace)
-            else:
-                yield _Mention(host, at, f"{name} of {container}", workload.namespace)
-    command = [("command", number, text) for number, text in enumerate(container.spec.command or ())]
-    command += [("args", number, text) for number, text in enumerate(container.spec.args or ())]
-    for position, host in hosts_in_arguments([substituted(text, known) for _, _, text in command]):
-        field, number, _ = command[position]
-        yield _Mention(host, container.field(field, number), f"{field} of {container}", workload.namespace)
-
-
-def _known_variables(container: Container, workload: Workload) -> Mapping[str, str]:
-    """What the kubelet fills in for ``$(X)`` and the manifests tell: literal values, and the pod's own namespace."""
-    known: dict[str, str] = {}
-    spec = container.spec
-    texts = [*(spec.command or ()), *(spec.args or ()), *(entry.value or "" for entry in spec.env or ())]
-    if not any("$(" in text for text in texts):
-        return known
-    for entry in spec.env or ():
-        field = (entry.value_from.field_ref or {}).get("fieldPath") if entry.value_from else None
-        if entry.value is not None:
-            known[entry.name] = substituted(entry.value, known)
-        elif field == "metadata.namespace" and workload.namespace:
-            known[entry.name] = workload.namespace
-    return known
-
-
-def _host_aliases(workload: Workload) -> frozenset[str]:
-    """Names that the pod knows from its own /etc/hosts; they stand for themselves, up to the first dot."""
-    aliases = workload.pod_raw.get("hostAliases")
-    return frozenset(
-        str(name).partition(".")[0]
-        for alias in (aliases if isinstance(aliases, list) else ())
-        if isinstance(alias, Mapping) and isinstance(alias.get("hostnames"), list)
-        for name in alias["hostnames"]
-    )
-
-
-def _variables_by_key(index: Index) -> Mapping[tuple[str, str, str], tuple[str, ...]]:
-    """The variables that take their value from a key of a ConfigMap: namespace, name and key."""
-    found: dict[tuple[str, str, str], list[str]] = {}
-    for workload in index.workloads:
-        for container in workload.containers:
-            for entry in container.spec.env or ():
-                source = entry.value_from.config_map_key_ref if entry.value_from else None
-                if source:
-                    found.setdefault((workload.namespace, source.name, source.key), []).append(entry.name)
-    return {key: tuple(dict.fromkeys(names)) for key, names in found.items()}
-
-
-def _of_config_map(
-    config_map: ConfigMap, variables: Mapping[tuple[str, str, str], tuple[str, ...]]
-) -> Iterator[_Mention]:
-    data = config_map.spec.data or {}
-    for key, value in data.items():
-        at = config_map.field("data", key)
-        if "\n" in value.rstrip():
-            for host in hosts_in_file(key, value):
-                yield _Mention(host, at, f"line {host.line} of {key}", config_map.namespace)
-            continue
-        names = (key, *variables.get((config_map.namespace, config_map.name, key), ()))
-        for host in dict.fromkeys(host for name in names for host in hosts_in_value(name, value)):
-            sibling = data.get(port_name(key) or "", "")
-            if host.port is None and sibling.isdigit():
-                host = Host(f"{host.text}, port {sibling}", host.labels, int(sibling), host.sure)
-            yield _Mention(host, at, key, config_map.namespace)
-
-
-def _judged(mentions: Iterable[_Mention], dns: ClusterDns, options: HostOptions) -> Iterator[Finding | Skipped]:
+def _judged(mentions: Iterable[Mention], dns: ClusterDns, options: HostOptions) -> Iterator[Finding | Skipped]:
     said = set()
     for mention in mentions:
         host = mention.host
@@ -183,7 +95,7 @@ def _judged(mentions: Iterable[_Mention], dns: ClusterDns, options: HostOptions)
             yield from _verdict(mention, dns)
 
 
-def _verdict(mention: _Mention, dns: ClusterDns) -> Iterator[Finding | Skipped]:
+def _verdict(mention: Mention, dns: ClusterDns) -> Iterator[Finding | Skipped]:
     host = mention.host
     found = dns.resolve(host, mention.namespace)
     if found.answer is Answer.UNKNOWN:

@@ -1,0 +1,240 @@
+"""``policy topology init``: a draft of topology.yaml from what the manifests hold.
+
+Where there are NetworkPolicies it states what they let through. Else it states what the configuration says: who names
+whose Service as a host, and what an Ingress leads to. Either is only today's state: a person has to read it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from ipaddress import ip_network
+from pathlib import Path
+
+from policy.baseline.file import write
+from policy.connectivity.ports import described, port_set
+from policy.connectivity.topology import EVERY, Cluster, Network, Outside, Topology
+from policy.errors import PolicyError
+from policy.findings import Place
+from policy.invocation import settings_for
+from policy.manifests.index import Index
+from policy.manifests.resources import (
+    NetworkPolicy,
+    NetworkPolicyEgressRule,
+    NetworkPolicyIngressRule,
+    NetworkPolicyPeer,
+)
+from policy.reports.plain import one_line
+from policy.settings import TOPOLOGY_NAME
+from policy.topology.hostnames import flows_of_configuration
+from policy.topology.names import names
+from policy.topology.picture import Arrow, NodeKind
+from policy.topology.reading import Side, read
+from policy.topology.show import connectivity_of, picture_of
+from policy.topology.yaml_text import scalar
+
+_NOWHERE = Place("", 1)
+_NAMESPACE_NAMES = ("kubernetes.io/metadata.name", "name")
+_NAMES = ("app.kubernetes.io/name", "app", "k8s-app", "name")
+_WHOLE = tuple(ip_network(text) for text in ("0.0.0.0/0", "::/0"))
+_WORD = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
+DNS = Outside("dns", "kube-system", {"k8s-app": "kube-dns"}, (), (), _NOWHERE)
+
+
+@dataclass
+class _Draft:
+    """``flows`` as written; ``open_questions`` is what a person has to decide."""
+
+    source: str
+    outside: list[Outside] = field(default_factory=list)
+    arrows: list[Arrow] = field(default_factory=list)
+    open_questions: list[str] = field(default_factory=list)
+
+
+def draft(paths: Sequence[str], *, config: Path | None = None, to_stdout: bool = False) -> str:
+    """Writes the draft beside policy.toml and says what to do next; or gives it as text.
+
+    Of several environments the last is taken, which is the one that changes reach last.
+
+    Raises:
+        PolicyError: there is a topology.yaml already, it cannot be written, or there are no workloads.
+    """
+    settings = settings_for(paths, config)
+    file = settings.root / (settings.topology or TOPOLOGY_NAME)
+    if not to_stdout and os.path.lexists(file):
+        raise PolicyError("exists already, and is left as it is; --stdout prints a draft", file=file)
+    side = read(paths, config=config, with_contract=False)[-1]
+    if not side.overlay.index.workloads:
+        raise PolicyError(f"{side.overlay.name} holds no workload")
+    made = _drafted(side)
+    text = _text(made, side)
+    if to_stdout:
+        return text
+    write(file, text)
+    count = sum(1 for _ in _flow_lines(made.arrows))
+    return (
+        f"{os.path.relpath(file)} is written: {count} flows from {made.source} of {side.overlay.name}. Next:\n"
+        "  read it, and answer what it asks\n"
+        "  policy check               tells what is possible beyond it, and what it states that does not work\n"
+        "  policy topology synthesize writes NetworkPolicies that allow just that\n"
+    )
+
+
+def _drafted(side: Side) -> _Draft:
+    policies = side.overlay.index.all(NetworkPolicy)
+    return _from_policies(side, policies) if policies else _from_configuration(side)
+
+
+def _from_policies(side: Side, policies: Sequence[NetworkPolicy]) -> _Draft:
+    made = _Draft("NetworkPolicies")
+    outside = {item.name: item for item in _declared(side.overlay.index, policies, made.open_questions)}
+    connectivity = connectivity_of(replace(side, topology=Topology("", outside, Cluster(), ())))
+    shown = picture_of(connectivity, names(connectivity.endpoints))
+    for arrow in shown.arrows:
+        ends = (arrow.source, arrow.destination)
+        if any(not _is_stated(name, shown.nodes, outside) for name in ends):
+            made.open_questions.append(f"open today, and not stated here: {arrow}")
+        elif arrow.is_certain:
+            made.arrows.append(arrow)
+        else:
+            made.open_questions.append(f"depends on labels or on the network plugin: {arrow}")
+    used = {name for arrow in made.arrows for name in (arrow.source, arrow.destination)}
+    made.outside = [item for name, item in sorted(outside.items()) if name in used]
+    return made
+
+
+def _is_stated(name: str, nodes: Mapping[str, NodeKind], outside: Mapping[str, Outside]) -> bool:
+    return name == EVERY or name in outside or nodes[name] is NodeKind.WORKLOAD
+
+
+def _declared(index: Index, policies: Iterable[NetworkPolicy], questions: list[str]) -> Iterator[Outside]:
+    """What the peers of policies name that is not in Git, each under a name of its own."""
+    taken = {item.name for item in index.workloads}
+    seen: set[object] = set()
+    cidrs: list[Network] = []
+    for policy in policies:
+        rules: list[NetworkPolicyIngressRule | NetworkPolicyEgressRule] = [*(policy.spec.ingress or ())]
+        rules += policy.spec.egress or ()
+        for rule in rules:
+            for peer in rule.peers or ():
+                if peer.ip_block is not None:
+                    cidrs.extend(_networks([peer.ip_block.get("cidr"), *(peer.ip_block.get("except") or [])]))
+                    continue
+                made = _pods(index, peer, questions)
+                if made is not None and (key := (made.namespace, tuple(sorted(made.labels.items())))) not in seen:
+                    seen.add(key)
+                    yield _named(made, taken)
+    whole = tuple(network for network in _WHOLE if network in cidrs) or _WHOLE
+    yield _named(Outside("internet", None, {}, whole, (), _NOWHERE), taken)
+    for network in sorted(set(cidrs) - set(whole), key=str):
+        yield _named(Outside(_range_name(network), None, {}, (network,), (), _NOWHERE), taken)
+
+
+def _range_name(network: Network) -> str:
+    """``192.0.2.10`` for a single address, ``10.0.0.0-8`` for more."""
+    text = str(network.network_address) if network.num_addresses == 1 else str(network)
+    return re.sub("[:/]+", "-", text).strip("-")
+
+
+def _networks(texts: Iterable[object]) -> Iterator[Network]:
+    for text in texts:
+        try:
+            yield ip_network(str(text), strict=False)
+        except ValueError:
+            continue  # policy check reports it
+
+
+def _pods(index: Index, peer: NetworkPolicyPeer, questions: list[str]) -> Outside | None:
+    """The pods of a namespace that is not in Git; None where the peer means others, or cannot be told."""
+    selector = peer.namespace_selector
+    if selector is None or selector.is_empty:
+        return None
+    labels = selector.match_labels or {}
+    name = next((labels[key] for key in _NAMESPACE_NAMES if key in labels), None)
+    pods = peer.pod_selector
+    if name is None or selector.match_expressions or (pods is not None and pods.match_expressions):
+        questions.append(f"a policy admits namespaces by {selector}: state under outside what is there")
+        return None
+    if name in index.namespaces:
+        return None
+    own = dict(pods.match_labels or {}) if pods is not None else {}
+    called = next((own[key] for key in _NAMES if key in own), name)
+    return Outside(DNS.name if own == DNS.labels else called, name, own, (), (), _NOWHERE)
+
+
+def _named(item: Outside, taken: set[str]) -> Outside:
+    """Under a name that nothing else has."""
+    base = item.name if _WORD.fullmatch(item.name) else (item.namespace or "outside")
+    candidates = [base, f"{item.namespace}.{base}", *(f"{base}-{number}" for number in range(2, len(taken) + 3))]
+    name = next(each for each in candidates if each not in taken)
+    taken.add(name)
+    return replace(item, name=name)
+
+
+def _from_configuration(side: Side) -> _Draft:
+    found = flows_of_configuration(side.overlay.index)
+    made = _Draft("hosts in the configuration", open_questions=list(found.questions))
+    called = names(connectivity_of(side).endpoints)
+    by_workload = {id(item.workload): called(item) for item in connectivity_of(side).endpoints if item.workload}
+    for (source, destination), ports in found.calls.items():
+        made.arrows.append(Arrow(by_workload[source], by_workload[destination], described(port_set(ports))))
+    taken = set(by_workload.values())
+    if found.asking:
+        dns = _named(DNS, taken)
+        made.outside.append(dns)
+        made.arrows.extend(Arrow(by_workload[source], dns.name, "UDP 53, TCP 53") for source in found.asking)
+    if found.entered:
+        controller = _named(
+            Outside("ingress-controller", "ingress-nginx", {_NAMES[0]: "ingress-nginx"}, (), (), _NOWHERE), taken
+        )
+        made.outside.append(controller)
+        made.open_questions.append(f"{controller.name} is a guess: where do its pods run, and with which labels?")
+        for destination, ports in found.entered.items():
+            made.arrows.append(Arrow(controller.name, by_workload[destination], described(port_set(ports))))
+    return made
+
+
+def _text(made: _Draft, side: Side) -> str:
+    lines = [
+        "# Who may talk to whom. What is not written here must be impossible, and what is written must work.",
+        f"# A draft from the {made.source} of {one_line(side.overlay.name)}: it says what is, not what should be.",
+    ]
+    lines += [f"# - {one_line(question)}" for question in dict.fromkeys(made.open_questions)]
+    if made.outside:
+        lines += ["", "# What is not in Git.", "outside:"]
+        lines += [
+            f"  {scalar(item.name)}: {_inline(item)}" for item in sorted(made.outside, key=lambda item: item.name)
+        ]
+    lines += [
+        "",
+        "# The address ranges of the cluster, which an ipBlock may hold without meaning to:",
+        "# cluster: {pods: [10.244.0.0/16], services: [10.96.0.0/12], nodes: [192.0.2.0/24]}",
+        "",
+        "# A port by name or number is the pod's, not the Service's.",
+    ]
+    flows = list(_flow_lines(made.arrows))
+    lines += ["flows:", *flows] if flows else ["flows: []"]
+    return "\n".join(lines) + "\n"
+
+
+def _inline(item: Outside) -> str:
+    if item.cidrs:
+        return (
+            "{cidrs: ["
+            + ", ".join(scalar(str(cidr)) if ":" not in str(cidr) else f'"{cidr}"' for cidr in item.cidrs)
+            + "]}"
+        )
+    labels = ", ".join(f"{scalar(key)}: {scalar(value)}" for key, value in item.labels.items())
+    return f"{{namespace: {scalar(item.namespace)}" + (f", labels: {{{labels}}}" if labels else "") + "}"
+
+
+def _flow_lines(arrows: Iterable[Arrow]) -> Iterator[str]:
+    """A flow for each source and set of ports, with all its destinations."""
+    grouped: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for arrow in sorted(arrows):
+        grouped[arrow.source, arrow.ports].append(arrow.destination)
+    for (source, ports), destinations in grouped.items():
+        yield f'  - "{source} -> {", ".join(destinations)} : {ports}"'

@@ -1,0 +1,105 @@
+"""``policy topology``: what the policies of overlays really let through."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from policy.connectivity.endpoints import Endpoint, EndpointKind
+from policy.connectivity.matrix import Connectivity, Row
+from policy.connectivity.ports import described
+from policy.errors import PolicyError
+from policy.reports.plain import json_text
+from policy.topology.formats import DRAWINGS, document, text
+from policy.topology.names import names, of_addresses
+from policy.topology.picture import EVERY, Arrow, NodeKind, Picture, picture
+from policy.topology.reading import Side
+
+
+def show(sides: Sequence[Side], form: str) -> str:
+    """The connections of each overlay in a format; overlays that are alike are shown once.
+
+    Raises:
+        PolicyError: a drawing is asked for, and overlays differ.
+    """
+    if form == "np-guard":
+        from policy.topology.np_guard import listing
+
+        return "".join(_headed([side.overlay.name], listing(side.overlay.index), many=len(sides) > 1) for side in sides)
+    groups: list[tuple[list[str], Picture]] = []
+    for side in sides:
+        shown = picture_of(connectivity_of(side))
+        same = next((group for group in groups if group[1] == shown), None)
+        if same:
+            same[0].append(side.overlay.name)
+        else:
+            groups.append(([side.overlay.name], shown))
+    if form == "json":
+        return json_text({"overlays": [{"names": found, **document(shown)} for found, shown in groups]})
+    if form == "text":
+        return "\n".join(_headed(found, text(shown), many=len(sides) > 1) for found, shown in groups)
+    if len(groups) > 1:
+        listed = " and ".join(", ".join(found) for found, _ in groups)
+        raise PolicyError(f"a drawing is of one overlay, and these differ: {listed}; name one")
+    return DRAWINGS[form](groups[0][1])
+
+
+def _headed(found: Sequence[str], text: str, *, many: bool) -> str:
+    return f"# {', '.join(found)}\n{text}" if many else text
+
+
+def connectivity_of(side: Side) -> Connectivity:
+    """What the policies of an overlay allow, also to and from what its contract declares outside."""
+    return Connectivity(side.overlay.index, side.topology.outside.values(), side.topology.cluster)
+
+
+def picture_of(connectivity: Connectivity, called: Callable[[Endpoint], str] | None = None) -> Picture:
+    """Every workload, and what else it is connected with; ``called`` names pods, else their shortest names."""
+    pods = connectivity.endpoints
+    called = called or names(pods)
+    nodes = {called(item): NodeKind.WORKLOAD for item in pods if item.is_in_git}
+    arrows = list(_arrows(connectivity, called))
+    for arrow in arrows:
+        for name in (arrow.source, arrow.destination):
+            nodes.setdefault(name, NodeKind.EVERY if name == EVERY else NodeKind.OUTSIDE)
+    return picture(nodes, arrows)
+
+
+def _arrows(connectivity: Connectivity, called: Callable[[Endpoint], str]) -> Iterator[Arrow]:
+    workloads = frozenset(item for item in connectivity.endpoints if item.is_in_git)
+    certain: set[Arrow] = set()
+    for possibly in (False, True):
+        for row in connectivity.rows(possibly=possibly):
+            for arrow in _of_row(row, connectivity, called, workloads):
+                if not possibly:
+                    certain.add(arrow)
+                    yield arrow
+                elif arrow not in certain:
+                    yield Arrow(arrow.source, arrow.destination, arrow.ports, is_certain=False)
+
+
+def _of_row(
+    row: Row, connectivity: Connectivity, called: Callable[[Endpoint], str], workloads: frozenset[Endpoint]
+) -> Iterator[Arrow]:
+    ports = described(row.ports)
+    sources = list(_names(row.sources, connectivity, called, workloads))
+    destinations = list(_names(row.destinations, connectivity, called, workloads))
+    for source in sources:
+        yield from (Arrow(source, name, ports) for name in destinations if source != name or name == EVERY)
+
+
+def _names(
+    ends: Iterable[Endpoint],
+    connectivity: Connectivity,
+    called: Callable[[Endpoint], str],
+    workloads: frozenset[Endpoint],
+) -> Iterator[str]:
+    """The names of one side of a row, with one for all workloads where all are there."""
+    found = list(ends)
+    is_every = len(workloads) > 2 and workloads <= set(found)
+    if is_every:
+        yield EVERY
+    for item in found:
+        if item.type is EndpointKind.ADDRESSES:
+            yield from of_addresses(item.addresses, connectivity.population.outside)
+        elif not (is_every and item.is_in_git):
+            yield called(item)

@@ -1,0 +1,298 @@
+"""``policy topology synthesize``: the NetworkPolicies that the contract needs, and no more.
+
+For each namespace a policy that denies everything; for each workload one that opens what its flows state, from either
+side; for what ``*`` states, one for every pod. Addresses that hold the network of the pods except it, since plugins
+differ in whether an ipBlock means pods.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from ipaddress import IPv4Address, IPv6Address, summarize_address_range
+from pathlib import Path
+from typing import Any
+
+from policy.connectivity.addresses import PRIVATE, V6, Interval, interval_of, merged, without
+from policy.connectivity.bits import members
+from policy.connectivity.endpoints import Endpoint, EndpointKind
+from policy.connectivity.policies import Direction
+from policy.connectivity.ports import (
+    ALL_PORTS,
+    FIRST_PORT,
+    LAST_PORT,
+    NO_PORTS,
+    PortRange,
+    PortSet,
+    difference,
+    port_set,
+)
+from policy.connectivity.stated import Stated
+from policy.connectivity.topology import Outside, Topology
+from policy.errors import PolicyError
+from policy.manifests.index import Index
+from policy.manifests.resources import NetworkPolicy
+from policy.manifests.workloads import Workload
+from policy.topology.reading import Side
+from policy.topology.show import connectivity_of
+from policy.topology.yaml_text import yaml_text
+
+FILE_NAME = "network-policy.yaml"
+_NAMESPACE_NAME = "kubernetes.io/metadata.name"
+_PREFERRED = ("app.kubernetes.io/name", "app", "k8s-app", "name")
+_DESCRIBING = ("app.kubernetes.io/name", "app.kubernetes.io/component", "app.kubernetes.io/part-of")
+_WAVE = "argocd.argoproj.io/sync-wave"
+
+Grants = Mapping[int, PortSet]
+"""Number of another end -> the ports."""
+
+
+def synthesize(sides: Sequence[Side], output: Path | None, *, overwrite: bool = False) -> str:
+    """The policies as one stream of YAML, or written below a folder and listed.
+
+    Raises:
+        PolicyError: there is no contract, overlays need different policies, or a file exists or cannot be written.
+    """
+    if not sides[0].has_contract:
+        raise PolicyError("there is no topology.yaml to work from: `policy topology init` drafts one")
+    files = _Synthesis(sides[0]).files()
+    for side in sides[1:]:
+        if _Synthesis(side).files() != files:
+            names = f"{sides[0].overlay.name} and {side.overlay.name}"
+            raise PolicyError(f"{names} need different policies: name one of them")
+    if output is None:
+        return "---\n".join(f"# {path}\n{text}" for path, text in files.items())
+    return _written(files, output, overwrite=overwrite)
+
+
+def _written(files: Mapping[Path, str], output: Path, *, overwrite: bool) -> str:
+    changed = {output / path: text for path, text in files.items() if not _holds(output / path, text)}
+    for file in changed:
+        if os.path.lexists(file) and not overwrite:
+            raise PolicyError("exists already and holds something else; --overwrite replaces it", file=file)
+    for file, text in changed.items():
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise PolicyError(f"cannot be written: {error.strerror}", file=file) from error
+    lines = [f"{file} is written" for file in changed]
+    return "\n".join([*lines, f"{len(files) - len(changed)} of {len(files)} files were so already", ""])
+
+
+def _holds(file: Path, text: str) -> bool:
+    try:
+        return file.read_text(encoding="utf-8") == text
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
+class _Synthesis:
+    def __init__(self, side: Side) -> None:
+        self._index: Index = side.overlay.index
+        self._topology: Topology = side.topology
+        connectivity = connectivity_of(side)
+        self._population, self._table = connectivity.population, connectivity.table
+        self._stated = Stated(connectivity, side.topology)
+        for unknown in self._stated.unknown_ends:
+            place = unknown.end.place
+            raise PolicyError(f"{unknown.end} is neither a workload nor outside", file=place.file, line=place.line)
+        for lacking in self._stated.unknown_ports:
+            place = lacking.port.place
+            raise PolicyError(f"{lacking.destination} has no port {lacking.port}", file=place.file, line=place.line)
+        self._namespaces = self._index.namespaces
+        self._wave = _common_wave(self._index)
+
+    def files(self) -> dict[Path, str]:
+        """Each file's path and text, sorted by path."""
+        found: dict[Path, str] = {}
+        for namespace in self._namespaces:
+            home = Path(namespace) if len(self._namespaces) > 1 else Path()
+            platform = self._part_of(namespace)
+            denied = self._policy("default-deny", namespace, {}, platform, None)
+            found[home / "platform" / FILE_NAME] = yaml_text(denied)
+            shared = self._unlisted(namespace)
+            if shared is not None and self._opens(shared):
+                every = self._policy("every-pod", namespace, {}, platform, self._rules(shared, None))
+                found[home / "platform" / f"every-pod-{FILE_NAME}"] = yaml_text(every)
+            for number in range(self._population.in_git):
+                endpoint = self._population.endpoint(number)
+                if endpoint.namespace == namespace and endpoint.workload and not endpoint.host_network:
+                    path = self._folder(home, endpoint) / FILE_NAME
+                    found[path] = yaml_text(self._of_workload(number, endpoint, endpoint.workload, shared))
+        return dict(sorted(found.items()))
+
+    def _folder(self, home: Path, endpoint: Endpoint) -> Path:
+        """Named like the workload; with its kind where another kind has the name."""
+        twins = [item for item in self._index.workloads_in(endpoint.namespace) if item.name == endpoint.name]
+        return home / (endpoint.name if len(twins) == 1 else f"{endpoint.name}-{endpoint.kind.lower()}")
+
+    def _of_workload(self, number: int, endpoint: Endpoint, workload: Workload, shared: int | None) -> dict[str, Any]:
+        labels = {key: value for key in _DESCRIBING if isinstance(value := workload.resource.labels.get(key), str)}
+        name = self._folder(Path(), endpoint).name
+        return self._policy(name, workload.namespace, self._selecting(workload), labels, self._rules(number, shared))
+
+    def _policy(
+        self,
+        name: str,
+        namespace: str,
+        selector: Mapping[str, str],
+        labels: Mapping[str, str],
+        rules: Mapping[Direction, list[dict[str, Any]]] | None,
+    ) -> dict[str, Any]:
+        metadata: dict[str, Any] = {"name": name}
+        if len(self._namespaces) > 1:
+            metadata["namespace"] = namespace
+        if labels:
+            metadata["labels"] = dict(labels)
+        if self._wave:
+            metadata["annotations"] = {_WAVE: self._wave}
+        return {
+            "apiVersion": "networking.k8s.io/v1",
+            "kind": "NetworkPolicy",
+            "metadata": metadata,
+            "spec": {
+                "podSelector": {"matchLabels": dict(selector)} if selector else {},
+                "policyTypes": ["Ingress", "Egress"],
+                **({} if rules is None else rules),
+            },
+        }
+
+    def _part_of(self, namespace: str) -> dict[str, str]:
+        """What the labels of all workloads of a namespace have in common."""
+        key = "app.kubernetes.io/part-of"
+        values = {item.resource.labels.get(key) for item in self._index.workloads_in(namespace)}
+        value = values.pop() if len(values) == 1 else None
+        return {key: value} if isinstance(value, str) else {}
+
+    def _unlisted(self, namespace: str) -> int | None:
+        """The number that stands for pods of a namespace that nothing declares: ``*`` is stated for them too."""
+        return next(members(self._population.unlisted_in(namespace)), None)
+
+    def _opens(self, number: int) -> bool:
+        return bool(self._stated.in_permitted.get(number) or self._stated.out_permitted.get(number))
+
+    def _rules(self, number: int, shared: int | None) -> dict[Direction, list[dict[str, Any]]]:
+        """What the flows state for an end, without what another policy opens for every pod."""
+        stated: tuple[tuple[Direction, Any, str], ...] = (
+            ("ingress", self._stated.in_permitted, "from"),
+            ("egress", self._stated.out_permitted, "to"),
+        )
+        found: dict[Direction, list[dict[str, Any]]] = {}
+        for direction, granted, key in stated:
+            grants = self._by_end(granted.get(number, {}))
+            common = self._by_end(granted.get(shared, {})) if shared is not None else {}
+            own = {
+                other: left
+                for other, ports in grants.items()
+                if other != number and (left := difference(ports, common.get(other, NO_PORTS)))
+            }
+            found[direction] = list(self._grouped(own, self._population.endpoint(number), key))
+        return found
+
+    def _by_end(self, granted: Mapping[int, int]) -> Grants:
+        found: dict[int, list[PortRange]] = defaultdict(list)
+        for ports, others in granted.items():
+            for other in members(others):
+                found[other].extend(self._table.sets[ports])
+        return {other: port_set(ranges) for other, ranges in found.items()}
+
+    def _grouped(self, grants: Grants, own: Endpoint, key: str) -> Iterator[dict[str, Any]]:
+        """A rule for each set of ports."""
+        by_ports: dict[PortSet, int] = defaultdict(int)
+        for other, ports in grants.items():
+            by_ports[ports] |= 1 << other
+        rules = [(list(self._peers(others, own)), ports) for ports, others in by_ports.items()]
+        for peers, ports in sorted(rules, key=str):
+            if peers:
+                yield {key: peers, **({} if ports == ALL_PORTS else {"ports": [_port(one) for one in ports]})}
+
+    def _peers(self, others: int, own: Endpoint) -> Iterator[dict[str, Any]]:
+        population = self._population
+        left = others & ~population.addresses
+        for namespace, everyone in population.by_namespace.items():
+            if everyone & population.pods & ~left == 0:
+                left &= ~everyone
+                yield _in_namespace(namespace, own.namespace, {"podSelector": {}})
+        for number in sorted(members(left), key=lambda item: str(population.endpoint(item))):
+            endpoint = population.endpoint(number)
+            if endpoint.host_network:
+                raise PolicyError(f"{endpoint} is on the network of its node: no policy can name it")
+            if endpoint.workload is not None:
+                selector: dict[str, Any] = {"podSelector": {"matchLabels": self._selecting(endpoint.workload)}}
+                yield _in_namespace(endpoint.namespace, own.namespace, selector)
+            elif endpoint.type is EndpointKind.OUTSIDE_PODS:
+                selector = {"podSelector": {"matchLabels": dict(endpoint.labels)} if endpoint.labels else {}}
+                yield _in_namespace(endpoint.namespace, own.namespace, selector)
+        yield from self._blocks(others & population.addresses)
+
+    def _blocks(self, bits: int) -> Iterator[dict[str, Any]]:
+        """The ipBlocks of what is declared outside, as it is declared, without the network of the pods."""
+        population = self._population
+        left = bits
+        declared = sorted((item for item in self._topology.outside.values() if item.cidrs), key=_size, reverse=True)
+        for item in declared:
+            permitted = 0
+            blocks = []
+            for cidr in item.cidrs:
+                excepted = self._pod_networks(interval_of(str(cidr)))
+                permitted |= population.range_bits(interval_of(str(cidr)))
+                for network in excepted:
+                    permitted &= ~population.range_bits(interval_of(network))
+                blocks.append({"cidr": str(cidr), **({"except": excepted} if excepted else {})})
+            if permitted & left and not permitted & ~bits:
+                left &= ~permitted
+                yield from ({"ipBlock": block} for block in blocks)
+        ranges = merged(population.intervals[number - population.first_address] for number in members(left))
+        yield from ({"ipBlock": {"cidr": cidr}} for one in ranges for cidr in _cidrs(one))
+
+    def _pod_networks(self, block: Interval) -> list[str]:
+        """The networks of pods that lie within a block; all private ones, if nothing says where pods are."""
+        networks = [str(network) for network in self._topology.cluster.pods] or list(PRIVATE)
+        parts = [(network, interval_of(network)) for network in networks]
+        return [text for text, part in parts if block != part and not without(part, [block])]
+
+    def _selecting(self, workload: Workload) -> dict[str, str]:
+        """The fewest labels that select the pods of this workload and no others of its namespace."""
+        labels = workload.pod_labels
+        candidates: list[dict[str, str]] = [{key: labels[key]} for key in _PREFERRED if key in labels]
+        if workload.selector is not None and workload.selector.match_labels:
+            candidates.append(dict(workload.selector.match_labels))
+        candidates += [{key: value} for key, value in sorted(labels.items())] + [dict(labels)]
+        for candidate in candidates:
+            if candidate and len(self._index.selected(workload.namespace, candidate)) == 1:
+                return candidate
+        raise PolicyError(f"the labels of the pods of {workload.ref} do not tell them from others of its namespace")
+
+
+def _common_wave(index: Index) -> str:
+    """The sync wave of the policies that are there, if it is one: what opens a way comes before what needs it."""
+    waves = {policy.resource.annotations.get(_WAVE) for policy in index.all(NetworkPolicy)}
+    wave = waves.pop() if len(waves) == 1 else None
+    return wave if isinstance(wave, str) else ""
+
+
+def _in_namespace(namespace: str, own: str, peer: dict[str, Any]) -> dict[str, Any]:
+    """A peer of a policy in ``own``; every pod of another namespace needs no podSelector."""
+    if namespace == own:
+        return peer
+    selector = {"namespaceSelector": {"matchLabels": {_NAMESPACE_NAME: namespace}}}
+    return selector if not peer["podSelector"] else {**selector, **peer}
+
+
+def _size(item: Outside) -> int:
+    return sum(cidr.num_addresses for cidr in item.cidrs)
+
+
+def _cidrs(one: Interval) -> Iterator[str]:
+    first, last = one
+    ends = (IPv6Address(first - V6), IPv6Address(last - V6)) if one.is_v6 else (IPv4Address(first), IPv4Address(last))
+    return map(str, summarize_address_range(*ends))
+
+
+def _port(one: PortRange) -> dict[str, Any]:
+    if (one.first, one.last) == (FIRST_PORT, LAST_PORT):
+        return {"protocol": one.protocol}
+    end = {"endPort": one.last} if one.last != one.first else {}
+    return {"protocol": one.protocol, "port": one.first, **end}

@@ -1,0 +1,135 @@
+"""``policy topology init``: what it drafts is what the manifests say, is read back, and proves itself where it can."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from policy.connectivity.topology import load_topology
+from tests.manifests.rendered import ENVIRONMENTS, REPOSITORY, overlay
+
+from .clusters import DENY, Run, deployment, policy, write
+from .test_show import SHOP
+from .test_synthesis import proof
+
+SERVICE = """\
+apiVersion: v1
+kind: Service
+metadata: {name: db, namespace: shop}
+spec: {selector: {app: db}, ports: [{name: sql, port: 5432, targetPort: 6432}, {name: metrics, port: 9187}]}
+"""
+
+
+def flows(text: str) -> list[str]:
+    found: list[str] = yaml.safe_load(text)["flows"]
+    return found
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_a_draft_from_policies_proves_itself(
+    environment: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: Run
+) -> None:
+    monkeypatch.chdir(REPOSITORY)
+    code, text, _ = run("topology", "init", environment, "--stdout")
+    (tmp_path / "topology.yaml").write_text(text, encoding="utf-8")
+
+    found = proof([yaml.safe_dump_all(overlay(environment))], tmp_path / "topology.yaml")
+
+    assert code == 0
+    assert len(found.topology.flows) == 12
+    assert (found.leaks, found.broken) == ((), ())
+
+
+def test_a_draft_from_hosts_finds_our_architecture(tmp_path: Path, run: Run) -> None:
+    others = [yaml.safe_dump(item) for item in overlay("prod") if item["kind"] != "NetworkPolicy"]
+    folder = write(tmp_path, *others)
+    ours = load_topology(REPOSITORY / "topology.yaml")
+    stated = {
+        (str(source), str(destination))
+        for flow in ours.flows
+        for source in flow.sources
+        for destination in flow.destinations
+    }
+
+    code, said, _ = run("topology", "init", folder)
+
+    drafted = load_topology(folder / "topology.yaml")
+    found = {
+        (str(source), str(destination))
+        for flow in drafted.flows
+        for source in flow.sources
+        for destination in flow.destinations
+    }
+    assert code == 0
+    assert "topology.yaml is written: 12 flows from hosts in the configuration of " in said
+    # What a program asks of the API server no configuration says.
+    assert stated - found == {("credentials", "api-server")}
+    assert found - stated == {("credentials", "dns")}
+
+
+def test_a_host_is_a_flow_to_the_port_of_the_pods(tmp_path: Path, run: Run) -> None:
+    env = "env: [{name: DATABASE_URL, value: 'postgres://db:5432/shop'}, {name: PAY_URL, value: 'https://pay.example.com'}]\n"
+    folder = write(tmp_path, deployment("web", env=env), deployment("db"), SERVICE)
+
+    _, text, _ = run("topology", "init", folder, "--stdout")
+
+    assert flows(text) == ["web -> db : TCP 6432", "web -> dns : UDP 53, TCP 53"]
+    assert "# - web names pay.example.com, which is in none of these manifests\n" in text
+
+
+def test_what_is_open_and_cannot_be_stated_is_asked(tmp_path: Path, run: Run) -> None:
+    everywhere = (
+        "podSelector: {matchLabels: {app: db}}\ningress: [{from: [{namespaceSelector: {}}], ports: [{port: 80}]}]\n"
+    )
+    by_team = (
+        "podSelector: {matchLabels: {app: db}}\n"
+        "ingress: [{from: [{namespaceSelector: {matchLabels: {team: a}}}], ports: [{port: 81}]}]\n"
+    )
+    folder = write(tmp_path, *SHOP[:4], policy("all", everywhere), policy("team", by_team))
+
+    _, text, _ = run("topology", "init", folder, "--stdout")
+
+    assert flows(text) == []
+    assert "# - open today, and not stated here: pods of other namespaces -> db : TCP 80\n" in text
+    assert "# - a policy admits namespaces by team=a: state under outside what is there\n" in text
+
+
+def test_outside_is_named_after_its_labels_and_ranges(tmp_path: Path, run: Run) -> None:
+    namespace = "namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: watch}}"
+    peers = (
+        f"{{{namespace}, podSelector: {{matchLabels: {{app: prometheus}}}}}}, {{{namespace}}}, "
+        "{ipBlock: {cidr: 198.51.100.0/24}}, {ipBlock: {cidr: 203.0.113.9/32}}, {ipBlock: {cidr: '2001:db8::/32'}}"
+    )
+    ingress = f"podSelector: {{matchLabels: {{app: db}}}}\ningress: [{{from: [{peers}], ports: [{{port: 80}}]}}]\n"
+    folder = write(tmp_path, deployment("db"), DENY, policy("db", ingress))
+
+    _, text, _ = run("topology", "init", folder, "--stdout")
+
+    assert yaml.safe_load(text)["outside"] == {
+        "198.51.100.0-24": {"cidrs": ["198.51.100.0/24"]},
+        "2001-db8-32": {"cidrs": ["2001:db8::/32"]},
+        "203.0.113.9": {"cidrs": ["203.0.113.9/32"]},
+        "prometheus": {"namespace": "watch", "labels": {"app": "prometheus"}},
+        "watch": {"namespace": "watch"},
+    }
+
+
+def test_a_file_that_is_there_is_left_alone(tmp_path: Path, run: Run) -> None:
+    folder = write(tmp_path, *SHOP)
+
+    assert run("topology", "init", folder)[0] == 0
+    before = (folder / "topology.yaml").read_bytes()
+    code, _, error = run("topology", "init", folder)
+
+    assert code == 2
+    assert error.endswith("topology.yaml: exists already, and is left as it is; --stdout prints a draft\n")
+    assert (folder / "topology.yaml").read_bytes() == before
+
+
+def test_manifests_without_workloads_are_one_sentence(tmp_path: Path, run: Run) -> None:
+    code, out, error = run("topology", "init", write(tmp_path, DENY))
+
+    assert (code, out) == (2, "")
+    assert error.endswith("holds no workload\n")
