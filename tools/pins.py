@@ -106,7 +106,9 @@ def programs(file: Path) -> dict[str, str]:
     """
     text = file.read_text(encoding="utf-8")
     blocks = re.findall(r"^tool \(\n(.*?)^\)$", text, re.MULTILINE | re.DOTALL)
-    packages = re.findall(r"^tool ([^\s(]+)$", text, re.MULTILINE) + [line for block in blocks for line in block.split()]
+    packages = re.findall(r"^tool ([^\s(]+)$", text, re.MULTILINE) + [
+        line for block in blocks for line in block.split()
+    ]
     if not packages:
         raise ToolError("has no line `tool <package>`", file=file)
     if len(packages) == 1:
