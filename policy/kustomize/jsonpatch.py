@@ -40,11 +40,17 @@ def _apply(root: Map, operation: Map) -> None:
 
 
 def _restated(node: Node, mark: Mark) -> Node:
-    """A copy that the operation at ``mark`` states: that line, not the one it was copied from, puts it there."""
+    """A copy that the operation at ``mark`` states: that line, not the one it was copied from, puts it there.
+
+    What an earlier patch took away from the original is not in the copy for the same reason.
+    """
     if isinstance(node, Scalar):
         return Scalar(node.text, node.tag, mark)
     if isinstance(node, Map):
-        return Map(mark, {key: _restated(each, mark) for key, each in node.fields.items()})
+        made = Map(mark, {key: _restated(each, mark) for key, each in node.fields.items()})
+        made.removed = dict(node.removed) if node.removed else None
+        made.lost = {key: list(each) for key, each in node.lost.items()} if node.lost else None
+        return made
     return List(mark, [_restated(each, mark) for each in node.items])
 
 

@@ -34,7 +34,8 @@ Entry = tuple[str, str]
 Changed = tuple[int, FieldPath]
 """The position of the object and the path of a field of the whole render."""
 
-_KEYS = ("name", "containerPort", "containerPort protocol", "port", "mountPath", "topologyKey", "ip")
+_KEYS = ("containerPort", "containerPort protocol", "port", "mountPath", "topologyKey", "ip", "name")
+"""What list items are merged by; the name is last, which a port may have too."""
 _UNIQUE = re.compile(r"v\d+|nginx:\d+|\S*image\d+\S*|\S*t\d+\S*|\S*sha256:d\d+")
 
 
@@ -307,3 +308,8 @@ def test_items_that_patches_move(
         ("overlay/kustomization.yaml", "patches[0]"),
     }
     assert all((0, unchanged) not in fields for fields in renders.changed.values())
+
+
+def test_a_port_with_another_name_is_the_same_port() -> None:
+    whole, without = ({"ports": [{"port": 80, "name": name}]} for name in ("new", "old"))
+    assert list(changes(whole, without)) == [("ports", 0, "name")]

@@ -431,3 +431,26 @@ def test_an_operation_reaches_the_item_that_an_earlier_patch_moved_to_its_positi
         "base/web.yaml:10 'a' (resources[0])",
         "base/web.yaml:11 'b' (resources[0])",
     ]
+
+
+def test_what_was_taken_away_is_not_in_a_later_copy(kustomize: Path, tmp_path: Path) -> None:
+    files = {
+        **TWICE,
+        "overlay/kustomization.yaml": """
+            resources:
+              - ../base
+            patches:
+              - target: {kind: ConfigMap}
+                patch: |-
+                  - op: remove
+                    path: /data/one
+              - target: {kind: ConfigMap}
+                patch: |-
+                  - op: copy
+                    from: /data
+                    path: /metadata/copied
+        """,
+    }
+    case = Case(kustomize, tmp_path, files)
+    assert case.line("ConfigMap/a", "metadata", "copied") == f"{KUSTOMIZATION}:12 '/metadata/copied' (patches[1])"
+    assert case.line("ConfigMap/a", "metadata", "copied", "one") == f"{KUSTOMIZATION}:7 '/data/one' (patches[0])"
