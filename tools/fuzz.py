@@ -2,7 +2,7 @@
 
 Half of the time goes to the property tests of tests/fuzz, each round on other inputs; the other half to the readers of
 YAML under atheris, which looks for texts that reach new branches. Ends with exit code 1 at the first that fails, which
-is shown with the input; what atheris finds is kept as a file.
+is shown with the input; what atheris finds it keeps as a file in the folder for temporary files.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import argparse
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -47,8 +48,13 @@ def _properties(seconds: float) -> int:
 
 def _readers(seconds: float) -> int:
     """atheris on the readers of YAML."""
-    command = [sys.executable, "-m", "tests.fuzz.readers", f"-max_total_time={seconds:.0f}", f"-max_len={LONGEST_TEXT}"]
-    done = subprocess.run([*command, "-print_final_stats=1"], cwd=ROOT, check=False)
+    options = (
+        f"-max_total_time={seconds:.0f}",
+        f"-max_len={LONGEST_TEXT}",
+        f"-artifact_prefix={tempfile.gettempdir()}{os.sep}",
+        "-print_final_stats=1",
+    )
+    done = subprocess.run([sys.executable, "-m", "tests.fuzz.readers", *options], cwd=ROOT, check=False)
     return 1 if done.returncode else 0
 
 

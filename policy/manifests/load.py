@@ -53,13 +53,24 @@ def load_texts(text: str, name: str) -> Iterator[Loaded]:
     for end in _ends(text):
         chunk = text[start:end]
         try:
-            if len(chunk) > MAX_SCALAR and max(map(len, chunk.split("\n"))) > MAX_SCALAR:
-                raise blocks.Unfamiliar
-            yield Loaded(blocks.read(chunk.removeprefix("---\n")), chunk, line, True)
+            yield Loaded(_read_quickly(chunk), chunk, line, True)
         except blocks.Unfamiliar:
             for _, value in load_exactly(chunk, name, line):
                 yield Loaded(value, chunk, line, False)
         start, line = end, line + chunk.count("\n")
+
+
+def _read_quickly(chunk: str) -> Any:
+    """The document by the short cut, which knows lines and their values only, and so bounds the values by the lines.
+
+    Raises:
+        Unfamiliar: it has to be read exactly.
+    """
+    if chunk == "---\n":  # what a template leaves that rendered nothing
+        return None
+    if len(chunk) > MAX_SCALAR and max(map(len, chunk.split("\n"))) > MAX_SCALAR:
+        raise blocks.Unfamiliar
+    return blocks.read(chunk.removeprefix("---\n"))
 
 
 def _may_have_directives(text: str) -> bool:

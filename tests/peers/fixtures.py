@@ -6,7 +6,6 @@ import datetime
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -88,11 +87,11 @@ def _names(documents: list[Any]) -> dict[ObjectRef, str]:
     names: dict[ObjectRef, str] = {}
     for document in documents:
         metadata = document.get("metadata", {})
-        name, namespace = metadata.get("name", ""), metadata.get("namespace", "")
-        ref = ObjectRef(document["kind"], name, namespace, document["apiVersion"])
-        copies = sum(replace(other, copy=0) == ref for other in names)
+        of = (document["kind"], metadata.get("name", ""), metadata.get("namespace", ""), document["apiVersion"])
+        copies = sum((each.kind, each.name, each.namespace, each.api_version) == of for each in names)
+        ref = ObjectRef(*of, copies)
         nth = sum(str(other) == str(ref) for other in names) + 1
-        names[replace(ref, copy=copies)] = f"{ref} {nth}" if nth > 1 else str(ref)
+        names[ref] = f"{ref} {nth}" if nth > 1 else str(ref)
     return names
 
 
