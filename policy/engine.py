@@ -376,7 +376,7 @@ class _Judged(msgspec.Struct, frozen=True):
 def _judge(said: Sequence[_Said], exceptions: Exceptions, baseline: Baseline | None = None) -> _Judged:
     """Applies the exceptions, then the baseline, and finds the source line of each finding."""
     judged = _Judged([], [], [], exceptions)
-    for one in said:
+    for one, (place, is_exact) in zip(said, _places(said), strict=True):
         if isinstance(one.what, Skipped):
             at = one.what.at
             ref = at.object if isinstance(at, Field) else None
@@ -384,7 +384,7 @@ def _judge(said: Sequence[_Said], exceptions: Exceptions, baseline: Baseline | N
             judged.skipped.append(LocatedSkip(one.rule.id, overlays, ref, one.what.reason))
             continue
         entry = exceptions.match(one.rule.id, one.overlay, one.what)
-        located = _located(one, one.what)
+        located = _located(one, one.what, place, is_exact)
         if entry is None:
             if baseline is None or not one.rule.exceptable or not baseline.takes(located):
                 judged.findings.append(located)
@@ -397,8 +397,27 @@ def _judge(said: Sequence[_Said], exceptions: Exceptions, baseline: Baseline | N
     return judged
 
 
-def _located(said: _Said, finding: Finding) -> LocatedFinding:
-    place, is_exact = _place(said.overlay, finding.at)
+def _places(said: Sequence[_Said]) -> list[tuple[Place, bool]]:
+    """Where each finding stands, and whether that is exact; of a skip nothing is to be told.
+
+    Asked document by document, since rules go through all objects in turn: so none is searched again, or kept.
+    """
+
+    def document(number: int) -> int:
+        overlay, what = said[number].overlay, said[number].what
+        if overlay is None or not isinstance(what, Finding) or not isinstance(what.at, Field):
+            return 0
+        return overlay.resource(what.at.object).document
+
+    found = [(Place("", 0), False)] * len(said)
+    for number in sorted(range(len(said)), key=document):
+        one = said[number]
+        if isinstance(one.what, Finding):
+            found[number] = _place(one.overlay, one.what.at)
+    return found
+
+
+def _located(said: _Said, finding: Finding, place: Place, is_exact: bool) -> LocatedFinding:
     at = finding.at if isinstance(finding.at, Field) else None
     return LocatedFinding(
         rule=said.rule.id,

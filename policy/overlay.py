@@ -55,7 +55,7 @@ class Overlay(msgspec.Struct, dict=True):
     errors: list[PolicyError] = msgspec.field(default_factory=list)
     unjudged: list[Place] = msgspec.field(default_factory=list)
     _plain: dict[int, Origins] = msgspec.field(default_factory=dict)
-    _quick: dict[int, QuickPlaces] = msgspec.field(default_factory=dict)
+    _quick: tuple[int, QuickPlaces] | None = None
 
     @property
     def name(self) -> str:
@@ -103,11 +103,11 @@ class Overlay(msgspec.Struct, dict=True):
         document = self.documents[number]
         if not document.is_plain:
             return None
-        if number not in self._quick:
+        if self._quick is None or self._quick[0] != number:
             from policy.kustomize.quick import QuickPlaces
 
-            self._quick[number] = QuickPlaces(document.text, document.file, document.line)
-        return self._quick[number].place(path)
+            self._quick = number, QuickPlaces(document.text, document.file, document.line)
+        return self._quick[1].place(path)
 
     def _origins_of_document(self, number: int) -> Origins:
         """Read with marks only when a finding asks: a stream may have thousands of documents without any."""

@@ -25,7 +25,7 @@ _FLOW_LIST = re.compile(r"\[([A-Za-z0-9_.-]+(?:, [A-Za-z0-9_.-]+)*)\]")
 _COMMENTS_AND_BLANKS = re.compile(r"^ *(?:#[ -~]*)?\n", re.MULTILINE)
 
 _LONGEST_REMEMBERED = 400
-_MOST_REMEMBERED = 60_000
+_MOST_REMEMBERED = 4_000
 _entries: dict[str, tuple[str, Any]] = {}
 _items: dict[str, Any] = {}
 

@@ -31,7 +31,7 @@ _INT64_MIN, _UINT64_MAX = -(2**63), 2**64 - 1
 _BASES = {"0x": 16, "0X": 16, "0b": 2, "0B": 2, "0o": 8, "0O": 8}
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=4096)
 def resolve(text: str) -> Scalar:
     """The value of an untagged plain scalar."""
     if text in _NULLS:

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from policy.settings import Settings
     from policy.targets import Target
 
+_WRITTEN_AT_ONCE = 65_536
+"""Characters: Python keeps an encoded copy of what is written at once."""
+
 
 def deliver(format_name: str, outputs: Sequence[Output], run: Run) -> None:
     """What is asked for on stdout, then in files, so that a file that cannot be written hides nothing.
@@ -65,7 +68,8 @@ def print_report(text: str) -> None:
     """Prints in UTF-8, whatever the locale says: reports hold what manifests hold."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
-    sys.stdout.write(text)
+    for start in range(0, len(text), _WRITTEN_AT_ONCE):
+        sys.stdout.write(text[start : start + _WRITTEN_AT_ONCE])
 
 
 def _source() -> str | None:

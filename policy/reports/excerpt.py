@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import io
 import textwrap
 from array import array
@@ -105,26 +106,30 @@ def below(
 
 
 class _Lines:
-    """The lines of a text, found by where they end: a stream has hundreds of thousands, of which some are quoted.
+    """The lines of a file, found by where they end: a stream has hundreds of thousands, of which some are quoted.
 
     YAML and TOML end a line at LF and CRLF only, so what ``str.splitlines`` takes for an end would miscount.
     """
 
-    def __init__(self, text: str) -> None:
-        self._text = text
-        self._ends = array("L", accumulate(map(len, io.StringIO(text, newline="\n"))))
+    def __init__(self, content: bytes) -> None:
+        self._content = content.removeprefix(codecs.BOM_UTF8)
+        self._ends = array("I", accumulate(map(len, io.BytesIO(self._content))))
+        if not self._content or self._content.endswith(b"\n"):
+            self._ends.append(len(self._content))  # the line where more would be written
 
     def line(self, number: int) -> str | None:
-        """The line of that 1-based number, with its end; None if there is none."""
+        """The line of that 1-based number, with its end; None if there is none, or it is not UTF-8."""
         if not 0 < number <= len(self._ends):
             return None
-        return self._text[self._ends[number - 2] if number > 1 else 0 : self._ends[number - 1]]
+        try:
+            return self._content[self._ends[number - 2] if number > 1 else 0 : self._ends[number - 1]].decode()
+        except UnicodeDecodeError:
+            return None
 
 
 @lru_cache(maxsize=256)
 def _lines(root: Path, name: str) -> _Lines:
     try:
-        content = (root / name).read_bytes()
-        return _Lines(content.decode("utf-8-sig"))
-    except (OSError, ValueError):  # ValueError: not UTF-8, or a null byte in the path
-        return _Lines("")
+        return _Lines((root / name).read_bytes())
+    except (OSError, ValueError):  # ValueError: a null byte in the path
+        return _Lines(b"")

@@ -14,6 +14,7 @@ from typing import Any
 from policy.errors import SourceError
 from policy.manifests.load import load_documents, load_exactly
 from policy.tools import find_tool
+from tools.streams import stream
 
 REPOSITORY = Path(__file__).parent.parent.parent
 SCALARS = 60_000
@@ -102,6 +103,44 @@ def test_keys_and_items_are_read_alike() -> None:
     assert differences(texts)[:20] == []
 
 
+CONTEXTS = (
+    "a:\n  b: {}\n",
+    "a:\n  b:\n    c: {}\n  d: {}\n",
+    "a:\n- {}\n- x\n",
+    "a:\n  - {}\n",
+    "a:\n- b: {}\n  c: {}\n",
+    "a:\n- b:\n  - {}\n",
+    "a: [{}, x]\n",
+    "a: [x, {}]\n",
+    "a: '{}'\n",
+    'a: "{}"\n',
+    "a: {}  \n",
+    "a: {} # b\n",
+    "a:   {}\n",
+    "a:\n  {}: x\n",
+    "# {}\na: {}\n",
+    "a: {}\nb: {}",
+    "a: x {}\n",
+    "a: {}\n  {}\n",
+)
+"""Where a scalar may stand in a manifest; each place of one text holds the same scalar."""
+
+
+def test_scalars_are_read_alike_wherever_they_stand() -> None:
+    some = scalars()
+    texts = [context.replace("{}", next(some)) for _ in range(700) for context in CONTEXTS]
+
+    assert differences(texts, may_refuse=True)[:20] == []
+    assert sum(as_we_read(text, exactly=False) is not REFUSED for text in texts) > len(texts) // 2
+
+
+def test_streams_are_read_alike() -> None:
+    """Whole manifests, in all styles of ``tools.yaml_styles``."""
+    documents = stream(100, varied=True).split("---\n")
+
+    assert differences(documents) == []
+
+
 def test_shapes_are_read_alike() -> None:
     """Where the indentation breaks off, Kubernetes reads what stands before it and drops the rest: refused here."""
     chance = random.Random(7)
@@ -109,7 +148,7 @@ def test_shapes_are_read_alike() -> None:
         *("a: 1", "- a", "- b: 2", "k:", "x: y", "- - a", "'q': 1", "a: 'b'", 'a: "b c"', 'a: "\\x41\\n"', "a: {}"),
         *("a: [x, y]", "a: b # c", "# c", "", "  ", "a: |", "a: >-", "text", "a: &x {b: 1}", "b: *x", "<<: *x"),
         *("a: !!str 1", "1: 2", "a: ~", "a: {b: c, d: [1, 2]}", "? a", "a: 'it''s'", "é: ü", "a: '' # x"),
-        *("a: -", "a:\tb", "a: 0644", "yes: no", 'a: ""'),
+        *("a: -", "-x: 1", "-y", "a:\tb", "a: 0644", "yes: no", 'a: ""'),
     ]
     texts = [
         "".join(
