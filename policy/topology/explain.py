@@ -42,15 +42,18 @@ def explain(sides: Sequence[Side], source: str, destination: str, port: str | No
         raise PolicyError(
             f"these are {len(sides)} overlays ({', '.join(side.overlay.name for side in sides)}): name one"
         )
-    return _Explanation(sides[0]).of(source, destination, port)
+    return Questions(sides[0]).answer(source, destination, port)
 
 
-class _Explanation:
+class Questions:
+    """Answers about one overlay."""
+
     def __init__(self, side: Side) -> None:
         self._side = side
         self._connectivity = connectivity_of(side)
 
-    def of(self, source: str, destination: str, port: str | None) -> tuple[bool, str]:
+    def answer(self, source: str, destination: str, port: str | None) -> tuple[bool, str]:
+        """Whether the connection works for certain, and why; see ``explain``."""
         one, other = self._end(source), self._end(destination)
         if not one.is_in_git and not other.is_in_git:
             raise PolicyError(f"neither {one} nor {other} is in Git: no policy of these manifests is about them")
