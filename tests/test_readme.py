@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from policy.connectivity.topology import load_topology
 from policy.tools import find_tool
 
 REPOSITORY = Path(__file__).parent.parent
@@ -33,6 +34,47 @@ def test_what_it_shows_is_fresh() -> None:
     )
 
     assert done.returncode == 0, done.stderr
+
+
+def test_a_contract_that_is_not_proven_is_not_drawn(tmp_path: Path) -> None:
+    for name in ("base", "overlays", "argocd", "docs", "tools", "policy"):
+        shutil.copytree(REPOSITORY / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("README.md", "policy.toml", "topology.yaml"):
+        shutil.copy(REPOSITORY / name, tmp_path / name)
+    (tmp_path / ".tools").symlink_to(REPOSITORY / ".tools")
+    contract = tmp_path / "topology.yaml"
+    flow = '  - "order-service -> redis : TCP 6379"\n'
+    text = contract.read_text(encoding="utf-8")
+    assert flow in text
+    contract.write_text(text.replace(flow, ""), encoding="utf-8")
+    before = (tmp_path / "README.md").read_text(encoding="utf-8")
+
+    done = subprocess.run(
+        [sys.executable, "tools/readme.py"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 1
+    assert "is not proven, so nothing is drawn: order-service -> redis : TCP 6379 is not stated" in done.stderr
+    assert (tmp_path / "README.md").read_text(encoding="utf-8") == before
+
+
+def test_every_arrow_of_the_picture_is_a_stated_flow_with_the_port_of_its_pods() -> None:
+    topology = load_topology(REPOSITORY / "topology.yaml")
+    stated = {
+        (
+            str(source),
+            str(destination),
+            ", ".join(sorted("TCP 8080" if str(port) == "http" else str(port) for port in flow.ports)),
+        )
+        for flow in topology.flows
+        for source in flow.sources
+        for destination in flow.destinations
+        if str(destination) != "dns"
+    }
+
+    drawn = re.findall(r"^  (\S+) -- (.+) --> (\S+)$", README, re.MULTILINE)
+
+    assert {(source, destination, ports) for source, ports, destination in drawn} == stated
 
 
 def test_continuous_integration_calls_its_two_commands() -> None:
@@ -85,6 +127,13 @@ def test_a_command_works(command: str, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("link", sorted(set(re.findall(r"\]\(([^)#:]+)\)", README))))
-def test_a_link_leads_somewhere(link: str) -> None:
-    assert (REPOSITORY / link).exists()
+LINKS = [
+    (file, link)
+    for file in ("README.md", "docs/isolation.md", "docs/topology.md")
+    for link in sorted(set(re.findall(r"\]\(([^)#:]+)(?:#L\d+)?\)", (REPOSITORY / file).read_text(encoding="utf-8"))))
+]
+
+
+@pytest.mark.parametrize(("file", "link"), LINKS)
+def test_a_link_leads_somewhere(file: str, link: str) -> None:
+    assert ((REPOSITORY / file).parent / link).exists()

@@ -66,7 +66,7 @@ class Maker:
         documents = [_namespace(name, self._namespace_labels()) for name in NAMESPACES if self._often()]
         homes = NAMESPACES[: one_of((1, 2, 2, 3))]
         documents += [
-            workload(one_of(KINDS), one_of(homes), f"pod-{number}", self._labels(), self._pod())
+            workload(one_of(KINDS), one_of(homes), f"pod-{number}", self.labels(), self.pod())
             for number in range(self._chance.randint(2, 5))
         ]
         documents += [_policy(number, one_of(homes), self._spec()) for number in range(self._chance.randint(1, 6))]
@@ -88,16 +88,16 @@ class Maker:
         """How many of a list: seldom none."""
         return range(self._chance.randint(1, most) if self._chance.random() > 0.1 else 0)
 
-    def _labels(self) -> dict[str, str]:
+    def labels(self) -> dict[str, str]:
         keys = self._chance.sample(KEYS, self._chance.choice((0, 1, 1, 2, 2, 3)))
         return {key: self._chance.choice(VALUES) for key in keys}
 
     def _namespace_labels(self) -> dict[str, str]:
         """Its name among them at times, and at times another one's."""
         named = {NAME: self._chance.choice(NAMESPACES)} if self._chance.random() < 0.2 else {}
-        return {**self._labels(), **named}
+        return {**self.labels(), **named}
 
-    def _pod(self) -> dict[str, Any]:
+    def pod(self) -> dict[str, Any]:
         spec: dict[str, Any] = {"containers": [self._container("main")]}
         if self._chance.random() < 0.1:
             spec["hostNetwork"] = True

@@ -69,7 +69,7 @@ class Contract:
 
 
 @settings(
-    max_examples=EXAMPLES // 2,
+    max_examples=EXAMPLES // 6,
     derandomize=DERANDOMIZE,
     deadline=None,
     database=None,

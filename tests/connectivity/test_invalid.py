@@ -1,0 +1,103 @@
+"""What the API server would refuse in a policy admits nobody, and is told at its place: it never means everybody."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from policy.connectivity.isolation import Isolation
+from policy.findings import Field, Finding
+from policy.manifests.index import Index
+from policy.rules import RULES
+from policy.rules.rule import Context
+
+from . import fast
+from .cases import case
+
+BOTH = {"ipBlock": {"cidr": "10.0.0.0/8"}, "podSelector": {}}
+INVALID: dict[str, tuple[dict[str, Any], tuple[str | int, ...]]] = {
+    "an empty peer": ({"from": [{}]}, ("from", 0)),
+    "a peer of nulls": ({"from": [{"podSelector": None, "ipBlock": None}]}, ("from", 0)),
+    "a block with a podSelector": ({"from": [BOTH]}, ("from", 0)),
+    "a block with a namespaceSelector": (
+        {"from": [{"ipBlock": {"cidr": "::/0"}, "namespaceSelector": {}}]},
+        ("from", 0),
+    ),
+    "a block without a cidr": ({"from": [{"ipBlock": {}}]}, ("from", 0)),
+    "a block that is an address": ({"from": [{"ipBlock": {"cidr": "10.0.0.1"}}]}, ("from", 0)),
+    "a block that is none": ({"from": [{"ipBlock": {"cidr": "10.0.0.0/33"}}]}, ("from", 0)),
+    "except beside its block": (
+        {"from": [{"ipBlock": {"cidr": "10.0.0.0/8", "except": ["11.0.0.0/16"]}}]},
+        ("from", 0),
+    ),
+    "except that is its whole block": (
+        {"from": [{"ipBlock": {"cidr": "10.0.0.0/8", "except": ["10.0.0.0/8"]}}]},
+        ("from", 0),
+    ),
+    "except of the other family": (
+        {"from": [{"ipBlock": {"cidr": "0.0.0.0/0", "except": ["2001:db8::/32"]}}]},
+        ("from", 0),
+    ),
+    "In without values": (
+        {"from": [{"podSelector": {"matchExpressions": [{"key": "pod", "operator": "In"}]}}]},
+        ("from", 0),
+    ),
+    "NotIn without values": (
+        {"from": [{"podSelector": {"matchExpressions": [{"key": "pod", "operator": "NotIn", "values": []}]}}]},
+        ("from", 0),
+    ),
+    "Exists with values": (
+        {"from": [{"namespaceSelector": {"matchExpressions": [{"key": "ns", "operator": "Exists", "values": ["x"]}]}}]},
+        ("from", 0),
+    ),
+    "an operator that is none": (
+        {"from": [{"podSelector": {"matchExpressions": [{"key": "pod", "operator": "Equals", "values": ["b"]}]}}]},
+        ("from", 0),
+    ),
+    "a protocol that is none": ({"ports": [{"protocol": "ICMP"}]}, ("ports", 0)),
+    "port 0": ({"ports": [{"port": 0}]}, ("ports", 0)),
+    "a port too large": ({"ports": [{"port": 65536}]}, ("ports", 0)),
+    "a port's name in capitals": ({"ports": [{"port": "HTTP"}]}, ("ports", 0)),
+    "endPort without a port": ({"ports": [{"endPort": 90}]}, ("ports", 0)),
+    "endPort behind a name": ({"ports": [{"port": "serve-80-tcp", "endPort": 90}]}, ("ports", 0)),
+    "endPort below its port": ({"ports": [{"port": 80, "endPort": 79}]}, ("ports", 0)),
+    "endPort too large": ({"ports": [{"port": 80, "endPort": 65536}]}, ("ports", 0)),
+}
+
+
+@pytest.mark.parametrize("name", INVALID)
+def test_what_is_invalid_admits_nobody_and_is_told_at_its_place(name: str) -> None:
+    rule, path = INVALID[name]
+    spec = {"podSelector": {"matchLabels": {"pod": "a"}}, "policyTypes": ["Ingress"], "ingress": [rule]}
+    made = case(
+        {
+            "name": name,
+            "pods": ["x/a", "x/b", "y/a"],
+            "policies": {"x/wrong": spec},
+            "flows": ["* -/> x/a : TCP 80, UDP 80, SCTP 80", "203.0.113.9 -/> x/a : TCP 80"],
+        },
+        "invalid",
+    )
+    evaluator = fast.Evaluator(made.documents)
+    assert {decision: evaluator.decide(decision) for decision in made.expected} == made.expected
+    assert [problem.at.path for problem in evaluator.connectivity.problems] == [("spec", "ingress", 0, *path)]
+    places = [found.at.path for found in findings(evaluator) if isinstance(found.at, Field)]
+    assert ("spec", "ingress", 0, *path) in [place[: 3 + len(path)] for place in places]
+
+
+def findings(evaluator: fast.Evaluator) -> list[Finding]:
+    """What the isolation rules say of it."""
+    index: Index = evaluator.connectivity.index
+    isolation = Isolation(index)
+    family = [rule for rule in RULES if rule.family == "isolation"]
+    said = [
+        one for rule in family for one in rule.check(index, Context(index, chosen=rule.options(), shared=isolation))
+    ]
+    return [one for one in said if isinstance(one, Finding)]
+
+
+def test_a_valid_policy_is_no_problem() -> None:
+    spec = {"podSelector": {}, "ingress": [{"from": [{"podSelector": {}}], "ports": [{"port": 80, "endPort": 80}]}]}
+    made = case({"name": "", "pods": ["x/a"], "policies": {"x/right": spec}, "flows": ["x/a -> x/a : TCP 80"]}, "")
+    assert not fast.Evaluator(made.documents).connectivity.problems
