@@ -10,22 +10,17 @@ import os
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+from msgspec.structs import replace
+
 from policy import schema
-from policy.baseline.coverage import coverage_of
-from policy.baseline.matching import Baseline
 from policy.connectivity.isolation import Isolation
 from policy.errors import PolicyError, SourceError
 from policy.exceptions import Exceptions
-from policy.findings import Field, Finding, Place, Severity, Skipped
-from policy.history import Past, past_of, remotes
-from policy.kustomize.origin import Origins
-from policy.kustomize.render import render
-from policy.kustomize.sources import SourceCache, SourceTree, load_sources
-from policy.kustomize.variants import render_variants
+from policy.findings import Field, Finding, ObjectRef, Place, Severity, Skipped
 from policy.manifests.index import Index
 from policy.manifests.load import paused_garbage_collector
 from policy.manifests.paths import by_name
@@ -39,14 +34,17 @@ from policy.targets import Target, TargetKind
 from policy.tools import find_tool
 
 if TYPE_CHECKING:
+    from policy.baseline.matching import Baseline
     from policy.connectivity.topology import Topology
+    from policy.history import Past
+    from policy.kustomize.origin import Origins
+    from policy.kustomize.sources import SourceTree
 
 _SEVERITIES = list(Severity)
 """The gravest first."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Said:
+class _Said(msgspec.Struct, frozen=True):
     """What a rule said about an overlay, before exceptions."""
 
     rule: Rule
@@ -80,6 +78,8 @@ def check(
     said.extend(outcome.said)
     judged = _judge(said, Exceptions(settings.exceptions, today), baseline)
     if baseline is not None:
+        from policy.baseline.coverage import coverage_of
+
         ran = [rule for rule in rules if not (outcome.error and rule is schema_valid.RULE)]
         baseline.coverage = coverage_of(overlays, ran, judged.skipped, settings)
     has_read_all = not errors and not outcome.error and not unread and not any(overlay.errors for overlay in overlays)
@@ -100,8 +100,7 @@ def check(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Examined:
+class Examined(msgspec.Struct, frozen=True):
     """The overlays as they were read, the findings of each on its own, and for the other targets why not."""
 
     overlays: tuple[Overlay, ...]
@@ -138,11 +137,14 @@ def _read(
     targets: Sequence[Target], settings: Settings, pool: ThreadPoolExecutor
 ) -> tuple[list[Overlay], dict[Target, PolicyError]]:
     """The overlays that could be read, and for the others why not."""
-    cache = SourceCache()
     errors: dict[Target, PolicyError] = {}
     trees: dict[Target, tuple[SourceTree, Future[str]]] = {}
-    for target in targets:
-        if target.kind is TargetKind.KUSTOMIZATION:
+    kustomizations = [target for target in targets if target.kind is TargetKind.KUSTOMIZATION]
+    if kustomizations:
+        from policy.kustomize.sources import SourceCache, load_sources  # plain manifests need nothing of Kustomize
+
+        cache = SourceCache()
+        for target in kustomizations:
             try:
                 tree = load_sources(target.path, settings.repository, cache)
             except PolicyError as error:
@@ -173,6 +175,8 @@ def _render(target: Target, tree: SourceTree, settings: Settings) -> str:
         place = remote.stated.mark.place
         message = f"{remote.entry} {remote.stated.text!r} would be fetched, and nothing is: this is not rendered"
         raise SourceError(message, file=place.file, line=place.line)
+    from policy.kustomize.render import render
+
     return render(_kustomize(settings), target.path)
 
 
@@ -268,16 +272,25 @@ def _facts(settings: Settings) -> Facts:
             return None
 
     def past(folders: Sequence[str]) -> Past:
+        from policy.history import past_of
+
         return past_of(settings.repository, folders)
 
     def variants(tree: SourceTree, folder: Path, replaced: Sequence[Mapping[Path, str]]) -> Sequence[str | PolicyError]:
+        from policy.kustomize.variants import render_variants
+
         return render_variants(_kustomize(settings), tree, folder, replaced)
+
+    def remotes() -> tuple[str, ...]:
+        from policy import history
+
+        return history.remotes(settings.repository)
 
     return Facts(
         entries_of=entries_of,
         past_of=past,
         render_variants=variants,
-        remotes=lambda: remotes(settings.repository),
+        remotes=remotes,
         tools=settings.tools,
         place_of=settings.place_of,
     )
@@ -288,8 +301,7 @@ def _folder(overlay: Overlay, settings: Settings) -> str:
     return str(path.relative_to(settings.repository) if path.is_relative_to(settings.repository) else path)
 
 
-@dataclass(frozen=True, slots=True)
-class _Comparison:
+class _Comparison(msgspec.Struct, frozen=True):
     """What comparing with schemas said; ``versions`` are those compared with, none where it did not run."""
 
     said: list[_Said]
@@ -354,8 +366,7 @@ def _undecodable(overlay: Overlay, refused: set[tuple[int, Any]]) -> Iterator[sc
             yield schema_valid.Mismatch(Field(resource.ref, error.path), error.message)
 
 
-@dataclass(frozen=True, slots=True)
-class _Judged:
+class _Judged(msgspec.Struct, frozen=True):
     findings: list[LocatedFinding]
     skipped: list[LocatedSkip]
     accepted: list[Accepted]
@@ -434,9 +445,11 @@ def _merged(findings: Sequence[LocatedFinding]) -> Iterator[LocatedFinding]:
             yield group[0]
             continue
         overlays = dict.fromkeys(name for finding in group for name in finding.overlays)
-        objects = {(ref.kind, ref.name): ref for finding in reversed(group) for ref in finding.objects}
+        objects: dict[tuple[str, str], ObjectRef] = {}
+        for ref in (ref for finding in group for ref in finding.objects):  # the first is the one that the path is of
+            objects.setdefault((ref.kind, ref.name), ref)
         severity = min((finding.severity for finding in group), key=_SEVERITIES.index)
-        yield replace(group[0], overlays=tuple(overlays), objects=tuple(reversed(objects.values())), severity=severity)
+        yield replace(group[0], overlays=tuple(overlays), objects=tuple(objects.values()), severity=severity)
 
 
 def _merged_accepted(accepted: Sequence[Accepted]) -> Iterator[Accepted]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+
+import msgspec
 
 FieldPath = tuple[str | int, ...]
 """Keys and list indexes from an object's root, e.g. ``("spec", "containers", 0, "image")``."""
@@ -16,8 +17,7 @@ class Severity(enum.Enum):
     WARNING = "warning"
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class ObjectRef:
+class ObjectRef(msgspec.Struct, frozen=True, order=True, cache_hash=True):
     """Which object, as rendered; ``copy`` counts the further objects of one name that plain manifests may hold."""
 
     kind: str
@@ -30,8 +30,7 @@ class ObjectRef:
         return f"{self.kind}/{self.name}"
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Place:
+class Place(msgspec.Struct, frozen=True, order=True):
     """A span of a source file; lines and columns are 1-based, ``end_column`` is exclusive and on the same line."""
 
     file: str
@@ -43,8 +42,7 @@ class Place:
         return f"{self.file}:{self.line}"
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(msgspec.Struct, frozen=True):
     """A field of a rendered object; the field may be absent, then it is where it belongs."""
 
     object: ObjectRef
@@ -55,8 +53,7 @@ class Field:
         return Field(self.object, (*self.path, step))
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(msgspec.Struct, frozen=True):
     """What a rule yields: where (a rendered field, or a place in a source file) and what is wrong there.
 
     ``severity`` is given only where this finding matters less than its rule does; ``overlay``, the one that the field
@@ -71,8 +68,7 @@ class Finding:
     overlay: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Skipped:
+class Skipped(msgspec.Struct, frozen=True):
     """What a rule yields when it cannot judge: never a pass, shown and counted."""
 
     at: Field | Place | None

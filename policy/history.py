@@ -11,8 +11,9 @@ import re
 import shutil
 import subprocess
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from policy.errors import PolicyError
 
@@ -27,8 +28,7 @@ class HistoryError(PolicyError):
     """The history cannot be read: there is no Git, no repository, or no commit."""
 
 
-@dataclass(frozen=True, slots=True)
-class Past:
+class Past(msgspec.Struct, frozen=True):
     """The digests (``sha256:…``) that were ever committed; not ``is_complete`` where older commits were not fetched."""
 
     digests: frozenset[str]

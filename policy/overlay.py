@@ -5,38 +5,43 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec.structs import replace
 
 from policy.errors import PolicyError, SourceError
 from policy.findings import Field, FieldPath, ObjectRef, Place
-from policy.kustomize.blame import at_its_line
-from policy.kustomize.origin import Origins
-from policy.kustomize.quick import QuickPlaces
-from policy.kustomize.sources import SourceTree
-from policy.manifests import blocks
 from policy.manifests.decode import resources_of
 from policy.manifests.index import Index
-from policy.manifests.load import load_documents, paused_garbage_collector
+from policy.manifests.load import load_texts, paused_garbage_collector
 from policy.manifests.resources import Resource
 from policy.targets import STREAM, Target, TargetKind
+
+if TYPE_CHECKING:
+    from policy.kustomize.origin import Origins
+    from policy.kustomize.quick import QuickPlaces
+    from policy.kustomize.sources import SourceTree
 
 MAX_BYTES = 64 * 1024 * 1024
 """More than any repository renders; a larger file is refused before it is parsed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
-    """One YAML document: its text and where it starts; ``file`` is empty for what kustomize rendered."""
+class Document(msgspec.Struct, frozen=True):
+    """One YAML document: its text and where it starts; ``file`` is empty for what kustomize rendered.
+
+    ``is_plain`` says that ``policy.manifests.blocks`` reads it.
+    """
 
     text: str
     file: str
     line: int
+    is_plain: bool
 
 
-@dataclass
-class Overlay:
+class Overlay(msgspec.Struct, dict=True):
     """A target's objects and their origins.
 
     ``tree`` is None where the input is no kustomization. ``errors`` are files that could not be read, ``unjudged`` are
@@ -47,10 +52,10 @@ class Overlay:
     documents: list[Document]
     index: Index
     tree: SourceTree | None = None
-    errors: list[PolicyError] = field(default_factory=list)
-    unjudged: list[Place] = field(default_factory=list)
-    _plain: dict[int, Origins] = field(default_factory=dict)
-    _quick: dict[int, QuickPlaces | None] = field(default_factory=dict)
+    errors: list[PolicyError] = msgspec.field(default_factory=list)
+    unjudged: list[Place] = msgspec.field(default_factory=list)
+    _plain: dict[int, Origins] = msgspec.field(default_factory=dict)
+    _quick: dict[int, QuickPlaces] = msgspec.field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -63,7 +68,11 @@ class Overlay:
     @cached_property
     def origins(self) -> Origins | None:
         """Where its fields come from; None for plain manifests."""
-        return None if self.tree is None else Origins(self.tree)
+        if self.tree is None:
+            return None
+        from policy.kustomize.origin import Origins  # plain manifests need nothing of Kustomize
+
+        return Origins(self.tree)
 
     @cached_property
     def _resources(self) -> dict[ObjectRef, Resource]:
@@ -91,20 +100,20 @@ class Overlay:
 
     def _by_indentation(self, number: int, path: FieldPath) -> Place | None:
         """The place in a document that needs no parsing with marks, None where it does."""
+        document = self.documents[number]
+        if not document.is_plain:
+            return None
         if number not in self._quick:
-            document = self.documents[number]
-            try:
-                blocks.read(document.text.removeprefix("---\n"))
-            except blocks.Unfamiliar:
-                self._quick[number] = None
-            else:
-                self._quick[number] = QuickPlaces(document.text, document.file, document.line)
-        places = self._quick[number]
-        return places.place(path) if places else None
+            from policy.kustomize.quick import QuickPlaces
+
+            self._quick[number] = QuickPlaces(document.text, document.file, document.line)
+        return self._quick[number].place(path)
 
     def _origins_of_document(self, number: int) -> Origins:
         """Read with marks only when a finding asks: a stream may have thousands of documents without any."""
         if number not in self._plain:
+            from policy.kustomize.origin import Origins
+
             document = self.documents[number]
             self._plain[number] = Origins.from_text(document.text, file=document.file, first_line=document.line)
         return self._plain[number]
@@ -127,6 +136,8 @@ def from_render(target: Target, text: str, tree: SourceTree) -> Overlay:
 
 def unrendered(target: Target, tree: SourceTree, error: PolicyError) -> Overlay:
     """An overlay that kustomize refused: without objects, but its sources can still be judged."""
+    from policy.kustomize.blame import at_its_line
+
     return Overlay(target, [], Index(()), tree, errors=[at_its_line(error, tree)])
 
 
@@ -186,18 +197,16 @@ def _read(file: Path, name: str) -> str:
 
 
 def _resources(text: str, file: str, name: str, documents: list[Document], unjudged: list[Place]) -> Iterator[Resource]:
-    lines = text.split("\n")
-    read = list(load_documents(text, name))
-    ends = [*(start for start, _ in read[1:]), len(lines) + 1]
-    for (line, value), end in zip(read, ends, strict=False):
-        if value is None:
+    # All are read before the first is judged: a stream that breaks off says nothing of the objects before.
+    for read in list(load_texts(text, name)):
+        if read.value is None:
             continue
         number = len(documents)
-        documents.append(Document("\n".join(lines[line - 1 : end - 1]) + "\n", file, line))
-        found = list(resources_of(value, number))
+        documents.append(Document(read.text, file, read.line, read.is_plain))
+        found = list(resources_of(read.value, number))
         yield from (item for item in found if item.ref.kind or item.ref.api_version)
         if not found or any(not item.ref.kind and not item.ref.api_version for item in found):
-            unjudged.append(Place(file or name, line))
+            unjudged.append(Place(file or name, read.line))
 
 
 def _told_apart(resources: Iterable[Resource]) -> Iterator[Resource]:

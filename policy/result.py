@@ -6,14 +6,14 @@ import datetime
 import re
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+import msgspec
 
 from policy.errors import PolicyError
 from policy.findings import FieldPath, ObjectRef, Place, Severity
 
 
-@dataclass(frozen=True, slots=True)
-class LocatedFinding:
+class LocatedFinding(msgspec.Struct, frozen=True):
     """A finding at the source line that is to be edited.
 
     The same cause seen in several overlays, or in several objects that share a source, is one finding. ``path`` is the
@@ -35,8 +35,7 @@ class LocatedFinding:
     named_path: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class LocatedSkip:
+class LocatedSkip(msgspec.Struct, frozen=True):
     """What a rule could not judge, where and why."""
 
     rule: str
@@ -45,8 +44,7 @@ class LocatedSkip:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
+class Accepted(msgspec.Struct, frozen=True):
     """A finding that an exception of policy.toml accepts."""
 
     finding: LocatedFinding
@@ -55,8 +53,7 @@ class Accepted:
     expires: datetime.date
 
 
-@dataclass(frozen=True, slots=True)
-class OverlayResult:
+class OverlayResult(msgspec.Struct, frozen=True):
     """One overlay: how many objects it has, which Kubernetes versions' schemas it fits, what could not be read.
 
     ``schema_versions`` is empty where schemas were not compared.
@@ -69,8 +66,7 @@ class OverlayResult:
     errors: tuple[PolicyError, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(msgspec.Struct, frozen=True):
     """Everything that one run found. ``errors`` are those that belong to no single overlay.
 
     ``baselined`` are findings that the baseline lists, ``mended`` is how many of those it lists are found no longer.

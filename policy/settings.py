@@ -43,7 +43,6 @@ import os
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -65,8 +64,7 @@ _COMMON = frozenset({"enabled", "severity", "environments"})
 _MINOR = re.compile(r"1\.\d+")
 
 
-@dataclass(frozen=True, slots=True)
-class RuleSettings:
+class RuleSettings(msgspec.Struct, frozen=True):
     """How one rule runs in one environment."""
 
     enabled: bool
@@ -86,8 +84,7 @@ class AcceptedFinding(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     environments: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class PolicyException:
+class PolicyException(msgspec.Struct, frozen=True):
     """An accepted finding and the line of policy.toml that accepts it."""
 
     accepted: AcceptedFinding
@@ -95,8 +92,7 @@ class PolicyException:
     line: int
 
 
-@dataclass(frozen=True)
-class Settings:
+class Settings(msgspec.Struct, frozen=True, dict=True):
     """Everything that policy.toml says, validated; paths are relative to ``root``, its folder.
 
     ``repository`` is what the places of findings are relative to: the Git repository, where there is one.
@@ -106,13 +102,13 @@ class Settings:
     repository: Path
     file: Path | None = None
     kubernetes: tuple[str, ...] = (DEFAULT_OLDEST, DEFAULT_NEWEST)
-    environments: Mapping[str, Path] = field(default_factory=dict)
+    environments: Mapping[str, Path] = msgspec.field(default_factory=dict)
     argocd: Path | None = None
     topology: Path | None = None
-    tools: Mapping[str, str] = field(default_factory=dict)
+    tools: Mapping[str, str] = msgspec.field(default_factory=dict)
     crds: tuple[Path, ...] = ()
     exceptions: tuple[PolicyException, ...] = ()
-    _rules: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    _rules: Mapping[str, Mapping[str, Any]] = msgspec.field(default_factory=dict)
 
     def rule(self, rule: Rule, environment: str) -> RuleSettings:
         """The settings of a rule in an environment: its own, overridden by those for the environment."""

@@ -6,8 +6,10 @@ import enum
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
+
+import msgspec
+from msgspec.structs import replace
 
 from policy.errors import PolicyError
 from policy.settings import ARGOCD, Settings
@@ -31,8 +33,7 @@ class TargetKind(enum.Enum):
     STREAM = "stream"
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(msgspec.Struct, frozen=True):
     """One thing to check; ``files`` are the manifest files, where it is no kustomization.
 
     ``others`` are YAML and JSON files that hold no object, ``charts`` are folders of Helm charts: neither is read.
@@ -140,8 +141,7 @@ def _environment_of(folder: Path, settings: Settings) -> str:
     return os.path.relpath(folder)
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(msgspec.Struct, frozen=True):
     """What lies below a folder; ``files`` are manifests that no kustomization's folder holds."""
 
     kustomizations: tuple[Path, ...]

@@ -70,7 +70,7 @@ def _plain_peer(subject: Service, other: Service) -> Manifest:
     return peer
 
 
-def _expression_peer(subject: Service, other: Service) -> Manifest:
+def _expression_peer(_: Service, other: Service) -> Manifest:
     return {
         "namespaceSelector": {
             "matchExpressions": [{"key": "kubernetes.io/metadata.name", "operator": "In", "values": [other.namespace]}]
@@ -252,7 +252,7 @@ def _line(name: str, count: int, np_guard: str | None) -> str:
     cells = [f"{name}: {SHAPES[name].says}", f"{count:,}", f"{found['rows']:,}", f"{found['matrix']:.2f}"]
     cells += [f"{found['contract']:.2f}", f"{together:.2f}", f"{found['memory']:.0f}"]
     if np_guard:
-        cells.append(f"{_np_guard(np_guard, name, count):.1f}" if count <= 1000 else "–")
+        cells.append(f"{_np_guard(np_guard, name, count):.1f}" if count <= 1000 else "-")
     return f"| {' | '.join(cells)} |"
 
 

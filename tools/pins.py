@@ -14,16 +14,18 @@ from policy.errors import ToolError
 BUILD_FLAGS = ("-trimpath", "-buildvcs=false", "-mod=readonly")
 
 VERSION_VARIABLES: Mapping[str, str] = {
-    "argocd": "github.com/argoproj/argo-cd/v3/common.version",
-    "kube-score": "main.version",
-    "kubeconform": "main.version",
+    "github.com/argoproj/argo-cd/v3": "github.com/argoproj/argo-cd/v3/common.version=",
+    "github.com/yannh/kubeconform": "main.version=",
+    "github.com/zegl/kube-score": "main.version=",
+    "k8s.io/kubernetes": "k8s.io/component-base/version.gitVersion=v",
+    "sigs.k8s.io/kwok": "sigs.k8s.io/kwok/pkg/consts.Version=v",
 }
-"""The Go variable that a tool prints as its version, where its release build sets one."""
+"""By module: the Go variable that its programs print as their version, where a release build sets one, and how."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pin:
-    """What tools/<name>/go.mod asks for: a package of a module at a version (``5.8.1``), and the file's folder."""
+    """A program that a tools/*/go.mod asks for: a package of a module at a version (``5.8.1``), the file's folder."""
 
     name: str
     package: str
@@ -34,8 +36,8 @@ class Pin:
     @property
     def linker_flags(self) -> tuple[str, ...]:
         """No symbol tables, and the version where the tool cannot know it by itself."""
-        variable = VERSION_VARIABLES.get(self.name)
-        return ("-s", "-w", *(("-X", f"{variable}={self.version}") if variable else ()))
+        setting = VERSION_VARIABLES.get(self.module)
+        return ("-s", "-w", *(("-X", f"{setting}{self.version}") if setting else ()))
 
     def key(self, go: str) -> str:
         """The name of the built tool in the cache: it changes with everything that could change the binary."""
@@ -47,26 +49,83 @@ class Pin:
         return f"{self.name}-{self.version}-{digest.hexdigest()[:16]}"
 
 
+@dataclass(frozen=True, slots=True)
+class Files:
+    """Files of a tool's own module that are used beside it: ``patterns`` of paths, copied to ``.tools/<place>``.
+
+    Their folders are kept below it, unless the copy is ``flat``. They are the module's bytes, verified by go.sum.
+    """
+
+    tool: str
+    place: str
+    patterns: tuple[str, ...]
+    flat: bool = False
+
+    def key(self, name: str, tool_key: str) -> str:
+        """The name of the copy in the cache: that of the tool, and of which files are taken."""
+        if self.flat:
+            return f"{name}-and-tools-{tool_key}"
+        return f"{name}-{hashlib.sha256(repr(self.patterns).encode()).hexdigest()[:8]}-{tool_key}"
+
+
+FILES: Mapping[str, Files] = {
+    # Which kustomize Argo CD bundles stands in the second file, and only there.
+    "crds": Files("argocd", "crds/argo-cd", ("manifests/crds/*-crd.yaml", "hack/tool-versions.sh"), flat=True),
+    # What a running Argo CD is made of, besides its one program: its settings, and the scripts that it calls by name.
+    "argocd-installation": Files(
+        "argocd",
+        "argocd-installation",
+        ("manifests/base/**/*.yaml", "manifests/crds/*.yaml", "hack/git-verify-wrapper.sh", "hack/gpg-wrapper.sh"),
+    ),
+    # How the pods and nodes of kwok go from one phase to the next.
+    "kwok-stages": Files("kwok", "kwok-stages", ("kustomize/stage/**/*.yaml",)),
+}
+
+
 def read_pin(root: Path, name: str) -> Pin:
-    """The pin of one tool. Raises ToolError if there is none, or if it names no tool."""
-    folder = root / "tools" / name
-    try:
-        text = (folder / "go.mod").read_text(encoding="utf-8")
-    except OSError as error:
-        known = ", ".join(sorted(path.parent.name for path in root.glob("tools/*/go.mod")))
-        raise ToolError(f"there is no pinned tool {name}: known are {known}") from error
-    tool = re.search(r"^tool (\S+)$", text, re.MULTILINE)
-    if tool is None:
-        raise ToolError("has no line `tool <package>`", file=folder / "go.mod")
-    package = tool[1]
+    """The pin of one program: that of tools/<name>, or one of several that another folder's go.mod names.
+
+    Raises ToolError if there is none, or if a go.mod names no program.
+    """
+    own = root / "tools" / name
+    files = [own / "go.mod"] if (own / "go.mod").exists() else sorted(root.glob("tools/*/go.mod"))
+    known: list[str] = []
+    for file in files:
+        packages = programs(file)
+        if name in packages:
+            return _pin(name, packages[name], file)
+        known += packages
+    raise ToolError(f"there is no pinned tool {name}: known are {', '.join(sorted(known))}")
+
+
+def programs(file: Path) -> dict[str, str]:
+    """The packages that the `tool` directives of a go.mod name, by program (https://go.dev/ref/mod#go-mod-file-tool).
+
+    A folder's only program is called like the folder; of several, each is called like the last part of its package.
+    Raises ToolError if there is none.
+    """
+    text = file.read_text(encoding="utf-8")
+    blocks = re.findall(r"^tool \(\n(.*?)^\)$", text, re.MULTILINE | re.DOTALL)
+    packages = re.findall(r"^tool ([^\s(]+)$", text, re.MULTILINE) + [
+        line for block in blocks for line in block.split()
+    ]
+    if not packages:
+        raise ToolError("has no line `tool <package>`", file=file)
+    if len(packages) == 1:
+        return {file.parent.name: packages[0]}
+    return {package.rpartition("/")[2]: package for package in packages}
+
+
+def _pin(name: str, package: str, file: Path) -> Pin:
+    text = file.read_text(encoding="utf-8")
     versions: dict[str, str] = dict(re.findall(r"^\s*(?:require )?(\S+) v(\S+)(?: // indirect)?$", text, re.MULTILINE))
     modules = [module for module in versions if f"{package}/".startswith(f"{module}/")]
     if f"\nmodule {package}\n" in f"\n{text}":  # a program of our own has the version of the library that it is about
         modules = re.findall(r"^require (\S+) v\S+$", text, re.MULTILINE)[:1]
     if not modules:
-        raise ToolError(f"requires no module that holds {package}", file=folder / "go.mod")
+        raise ToolError(f"requires no module that holds {package}", file=file)
     module = max(modules, key=len)
-    return Pin(name, package, module, versions[module], folder)
+    return Pin(name, package, module, versions[module], file.parent)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from pathlib import Path
 from policy.errors import ToolError
 from policy.tools import tool_version
 from tools.commands import run_shown
-from tools.pins import BUILD_FLAGS, Lock, Pin
+from tools.pins import BUILD_FLAGS, Files, Lock, Pin
 
 _PIP = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet", "--no-input")
 _HASHED = ("--require-hashes", "--no-deps", "--only-binary=:all:", "-r")
@@ -46,20 +46,19 @@ class Toolchain:
         if (said := tool_version(pin.name, output)) != pin.version:
             raise ToolError(f"the {pin.name} that was built says it is {said}, want {pin.version}")
 
-    def copy_definitions(self, pin: Pin, output: Path) -> None:
-        """Copy files of the pinned module, verified by go.sum, into the new folder ``output``.
-
-        They are manifests/crds/*-crd.yaml, and hack/tool-versions.sh: only there it stands which kustomize it bundles.
-        """
-        what = f"fetching the resource definitions of {pin.name} {pin.version}"
+    def copy_files(self, pin: Pin, name: str, wanted: Files, output: Path) -> None:
+        """Copy files of the pinned module, verified by go.sum, into the new folder ``output``."""
+        what = f"fetching {name} of {pin.name} {pin.version}"
         answer = self._run_go(["mod", "download", "-json", f"{pin.module}@v{pin.version}"], pin.folder, what)
-        output.mkdir()
-        for pattern in ("manifests/crds/*-crd.yaml", "hack/tool-versions.sh"):
-            files = sorted(Path(json.loads(answer)["Dir"]).glob(pattern))
+        module = Path(json.loads(answer)["Dir"])
+        for pattern in wanted.patterns:
+            files = [file for file in sorted(module.glob(pattern)) if file.is_file()]
             if not files:
                 raise ToolError(f"{pin.module} {pin.version} holds no {pattern}")
             for file in files:
-                (output / file.name).write_bytes(file.read_bytes())
+                copy = output / (file.name if wanted.flat else file.relative_to(module))
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                copy.write_bytes(file.read_bytes())
 
     def _run_go(self, command: Sequence[str], folder: Path, what: str) -> str:
         if self._go is None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import datetime
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
+
+import msgspec
+from msgspec.structs import replace
 
 from policy import engine
 from policy.adoption.names import Named
@@ -24,8 +26,7 @@ from policy.tools import find_tool, tool_version
 _TOOLS = ("kustomize", "kubeconform")
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(msgspec.Struct, frozen=True):
     """What policy.toml will say on ``day``.
 
     ``broken`` are overlays that cannot be checked, and why: they are left out, so that the first check runs.

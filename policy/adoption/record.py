@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from policy.baseline import file as baseline_file
 from policy.baseline.matching import Baseline, Entry
@@ -13,8 +14,7 @@ from policy.errors import PolicyError
 from policy.result import Result
 
 
-@dataclass(frozen=True, slots=True)
-class Recorded:
+class Recorded(msgspec.Struct, frozen=True):
     """What was done: the sentences to show, and whether the file is (or was made) what it should be."""
 
     said: tuple[str, ...]

@@ -10,9 +10,10 @@ import os
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
+
+import msgspec
 
 from policy.adoption.names import Named, environment_word, named
 from policy.targets import CHART_FILE, KUSTOMIZATION_FILES, MANIFEST_SUFFIXES, NOT_SEARCHED, not_built_by_others
@@ -48,8 +49,7 @@ class Kind(NamedTuple):
     defines: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Survey:
+class Survey(msgspec.Struct, frozen=True):
     """What was found; paths are relative to ``root``.
 
     ``environments`` are what a person would build, in the order in which changes reach production. ``loose`` are
@@ -65,13 +65,12 @@ class Survey:
     charts: tuple[Path, ...]
 
 
-@dataclass
-class _Tree:
+class _Tree(msgspec.Struct, dict=True):
     """Every folder of the repository, read once."""
 
-    kustomizations: list[Path] = field(default_factory=list)
-    charts: list[Path] = field(default_factory=list)
-    kinds: dict[Path, tuple[Kind, ...]] = field(default_factory=dict)
+    kustomizations: list[Path] = msgspec.field(default_factory=list)
+    charts: list[Path] = msgspec.field(default_factory=list)
+    kinds: dict[Path, tuple[Kind, ...]] = msgspec.field(default_factory=dict)
     """The kinds in each YAML and JSON file that holds any; kustomizations are not among them."""
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
+
+import msgspec
 
 from policy.argocd.generators import EntriesOf, Made, Reader
 from policy.argocd.objects import GROUP, Application, ApplicationSpec, Project, ProjectSpec, Source
@@ -18,8 +19,7 @@ from policy.manifests.index import Index
 from policy.manifests.resources import Resource
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(msgspec.Struct, frozen=True):
     """Why an ApplicationSet makes nothing, or not what it should: in which overlay, where, and what to do."""
 
     overlay: str
@@ -29,8 +29,7 @@ class Problem:
     related: tuple[Field, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Unknown:
+class Unknown(msgspec.Struct, frozen=True):
     """An object of Argo CD that cannot be judged, and why."""
 
     overlay: str
@@ -38,8 +37,7 @@ class Unknown:
     reason: str
 
 
-@dataclass(frozen=True)
-class Deployments:
+class Deployments(msgspec.Struct, frozen=True, dict=True):
     """What Argo CD would deploy.
 
     ``own`` is this repository by its normalized URL, None where that is not known; ``folders`` are the overlays' own.
@@ -51,7 +49,7 @@ class Deployments:
     unknown: tuple[Unknown, ...]
     own: str | None
     folders: Mapping[str, str]
-    entries_of: EntriesOf = field(repr=False)
+    entries_of: EntriesOf
 
     @property
     def stated(self) -> Iterator[Application]:
@@ -151,8 +149,7 @@ def _own_repository(
     return next((url for url in map(normalized_url, remotes()) if url in named), None)
 
 
-@dataclass(frozen=True, slots=True)
-class _Path:
+class _Path(msgspec.Struct, frozen=True):
     """A folder that is said to be in a repository; of a pattern the part before its first star."""
 
     url: str

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
+
+import msgspec
 
 from policy.argocd.repositories import normalized_path
 from policy.argocd.template import NotUnderstood, Parameters, TemplateError, flat, normalized, render
@@ -18,16 +19,14 @@ EntriesOf = Callable[[str], tuple[str, ...] | None]
 """What a folder of the repository holds, folders with a slash behind their names; None where there is none."""
 
 
-@dataclass(frozen=True, slots=True)
-class Made:
+class Made(msgspec.Struct, frozen=True):
     """The parameters of one Application, and the element of the generator that gives them."""
 
     parameters: Parameters
     element: FieldPath
 
 
-@dataclass(frozen=True, slots=True)
-class Reader:
+class Reader(msgspec.Struct, frozen=True):
     """How the generators of one ApplicationSet are read.
 
     ``is_own`` says of a URL whether it is this repository; only its folders are known.

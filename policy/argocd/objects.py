@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -97,8 +96,7 @@ class ProjectSpec(Struct, frozen=True):
     roles: tuple[ProjectRole, ...] | None = None
 
 
-@dataclass(frozen=True)
-class Application:
+class Application(msgspec.Struct, frozen=True, dict=True):
     """An Application as it stands in an overlay, or as an ApplicationSet would make it.
 
     ``resource`` states it; ``prefix`` is where in it: empty, or the template of an ApplicationSet. ``element`` is the
@@ -137,8 +135,7 @@ class Application:
         return f"Application {self.name}"
 
 
-@dataclass(frozen=True)
-class Project:
+class Project(msgspec.Struct, frozen=True, dict=True):
     """An AppProject of an overlay."""
 
     overlay: str

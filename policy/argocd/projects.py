@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
+
+import msgspec
 
 from policy.argocd.objects import Destination, GroupKind, ProjectSpec
 from policy.argocd.repositories import normalized_url
@@ -33,8 +34,7 @@ _NEWER_CLUSTER_KINDS = frozenset(
 """Kinds without a namespace that Kustomize's own table, of Kubernetes 1.21, does not have."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Deployed:
+class Deployed(msgspec.Struct, frozen=True, order=True):
     """A kind that an overlay renders; ``names`` are its objects', for kinds without a namespace."""
 
     group: str

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
+
+import msgspec
 
 _READ_WRITE = frozenset({"get", "create", "update", "delete"})
 ACTIONS: Mapping[str, frozenset[str]] = {
@@ -36,8 +37,7 @@ _APPLICATION_OBJECT = frozenset({"applications", "applicationsets", "exec", "log
 _BUILT_IN_ROLES = frozenset({"role:admin", "role:readonly"})
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(msgspec.Struct, frozen=True):
     """A ``p`` line: who may (or may not) do what with which object."""
 
     subject: str
@@ -47,16 +47,14 @@ class Policy:
     effect: str
 
 
-@dataclass(frozen=True, slots=True)
-class Grouping:
+class Grouping(msgspec.Struct, frozen=True):
     """A ``g`` line: a user, a group or a role has a role."""
 
     member: str
     role: str
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(msgspec.Struct, frozen=True):
     """What is wrong with a line; ``line`` counts from 1."""
 
     line: int

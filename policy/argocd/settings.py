@@ -6,10 +6,10 @@ values are those of https://argo-cd.readthedocs.io/en/stable/operator-manual/arg
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from policy.argocd.rbac import policy_problems
 from policy.errors import SourceError
@@ -60,8 +60,7 @@ _DURATION = re.compile(r"0|(?:\d+(?:\.\d+)?(?:ns|us|µs|ms|s|m|h))+")
 _ROLE_KEYS = ("policy.default", "policy.csv", "policy.matchMode", "scopes")
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(msgspec.Struct, frozen=True):
     """What is wrong with a field of one of the ConfigMaps, and what to do."""
 
     path: FieldPath
@@ -95,6 +94,8 @@ def _setting(key: str, value: str, data: Mapping[str, str]) -> Iterator[Problem]
     elif key.startswith(_FAMILIES):
         yield from _of_family(key, value, data)
     elif key not in KNOWN:
+        import difflib  # only errors need it
+
         near = difflib.get_close_matches(key, KNOWN, n=1, cutoff=0.75)
         if near:
             yield Problem(path, f"Argo CD has no setting {key}; did you mean {near[0]}?", f"write {near[0]}")
@@ -141,6 +142,8 @@ def _yaml(path: FieldPath, key: str, value: str) -> Iterator[Problem]:
 def _roles(data: Mapping[str, str], applications: Collection[str] | None) -> Iterator[Problem]:
     for key in data:
         if key not in _ROLE_KEYS and not (key.startswith("policy.") and key.endswith(".csv")):
+            import difflib  # only errors need it
+
             near = difflib.get_close_matches(key, _ROLE_KEYS, n=1, cutoff=0.75)
             hint = f"; did you mean {near[0]}?" if near else ": a policy is under policy.<name>.csv"
             yield Problem(("data", key), f"Argo CD passes over {key}{hint}", "correct its name, or delete it")

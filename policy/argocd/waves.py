@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any
+
+import msgspec
 
 from policy.manifests.index import Index
 from policy.manifests.resources import (
@@ -59,8 +60,7 @@ class WaveError(ValueError):
         self.annotation = annotation
 
 
-@dataclass(frozen=True, slots=True)
-class Need:
+class Need(msgspec.Struct, frozen=True):
     """``user`` does not become healthy, or does nothing, before ``needed`` is there."""
 
     user: Resource

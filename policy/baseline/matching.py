@@ -11,10 +11,10 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import msgspec
+from msgspec.structs import replace
 
 from policy.findings import ObjectRef
 from policy.result import LocatedFinding
@@ -58,8 +58,7 @@ class Key(NamedTuple):
         return self[1:]
 
 
-@dataclass(frozen=True, slots=True)
-class Coverage:
+class Coverage(msgspec.Struct, frozen=True):
     """What a run has judged, so that what it did not find is mended and not only out of its sight.
 
     ``rules`` ran in full; ``overlays`` and ``files`` (relative to the repository) were read without an error;

@@ -7,7 +7,8 @@ CronJob, replica sets of a Deployment, what every namespace has); for the rest t
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from policy.capacity.peak import kept_runs
 from policy.manifests.resources import Resource
@@ -31,8 +32,7 @@ _IN_EVERY_NAMESPACE = {"configmaps": "kube-root-ca.crt", "serviceaccounts": "def
 _IRREGULAR = {"Endpoints": "endpoints"}
 
 
-@dataclass(frozen=True, slots=True)
-class Counted:
+class Counted(msgspec.Struct, frozen=True):
     """Objects of one kind with a common cause."""
 
     name: str

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from policy.capacity.charges import (
     COMPUTE,
@@ -25,8 +27,7 @@ from policy.manifests.requirements import Amounts, Unreadable
 from policy.manifests.resources import PersistentVolumeClaim, ResourceQuota, Service
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(msgspec.Struct, frozen=True):
     """One summand: so many times so much; amounts are in nano-units."""
 
     name: str
@@ -48,8 +49,7 @@ class Line:
         return f"{self.name} {self.times} × {format_quantity(self.each, key)} = {amount}{note}"
 
 
-@dataclass(frozen=True, slots=True)
-class Demand:
+class Demand(msgspec.Struct, frozen=True):
     """What one key of one quota comes to, and why it may come to more."""
 
     key: str
@@ -65,8 +65,7 @@ class Demand:
         return [*(line.text(self.key) for line in self.lines), f"total {format_quantity(self.total, self.key)}"]
 
 
-@dataclass(frozen=True, slots=True)
-class _Charged:
+class _Charged(msgspec.Struct, frozen=True):
     """A workload at its peak with what is charged for each of its pods."""
 
     peak: Peak

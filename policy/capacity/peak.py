@@ -6,7 +6,7 @@ DaemonSet, Job and CronJob, Argo CD's resource hooks.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from policy.manifests.index import Index
 from policy.manifests.int_or_percent import scaled
@@ -18,8 +18,7 @@ _HOOK = "argocd.argoproj.io/hook"
 _NEVER_BESIDE_THE_REST = frozenset({"Skip", "PreDelete", "PostDelete"})
 
 
-@dataclass(frozen=True, slots=True)
-class Peak:
+class Peak(msgspec.Struct, frozen=True):
     """A workload at its peak: its pods, and those that a rollout adds for a while."""
 
     workload: Workload

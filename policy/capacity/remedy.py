@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from policy.capacity.namespace import Demand, NamespacePeak
 from policy.capacity.peak import Peak, autoscaled
@@ -11,8 +11,7 @@ from policy.manifests.replicas import Autoscaler
 from policy.manifests.resources import ResourceQuota
 
 
-@dataclass(frozen=True, slots=True)
-class Overrun:
+class Overrun(msgspec.Struct, frozen=True):
     """A key of a quota that the peak does not fit; ``hard`` is in nano-units."""
 
     quota: ResourceQuota
@@ -25,8 +24,7 @@ class Overrun:
         return self.quota.field("spec", "hard", self.key)
 
 
-@dataclass(frozen=True, slots=True)
-class Cause:
+class Cause(msgspec.Struct, frozen=True):
     """The field to edit; for an autoscaler's maximum, the highest one with which the peak fits."""
 
     at: Field

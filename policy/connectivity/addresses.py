@@ -25,6 +25,12 @@ class Interval(NamedTuple):
             return f"{address_text(self.first)}/{(128 if self.is_v6 else 32) - size.bit_length() + 1}"
         return f"{address_text(self.first)}-{address_text(self.last)}"
 
+    def by_family(self) -> tuple[Interval, ...]:
+        """Its IPv4 and its IPv6 part, where it runs from the one into the other."""
+        if self.first < V6 <= self.last:
+            return Interval(self.first, V6 - 1), Interval(V6, self.last)
+        return (self,)
+
     @property
     def is_v6(self) -> bool:
         return self.first >= V6

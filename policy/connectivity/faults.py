@@ -196,9 +196,11 @@ class Faults:
         return dead.together_with is not None and key_of(dead.rule) in leaking
 
     def _rules(self) -> Iterator[CompiledRule]:
+        """The rules of policies that select somebody: one that selects nobody is told as a whole."""
         for policy in self._connectivity.policies:
-            for direction in DIRECTIONS:
-                yield from policy.rules.get(direction, ())
+            if policy.subjects.possibly:
+                for direction in DIRECTIONS:
+                    yield from policy.rules.get(direction, ())
 
     def _dead_peers(self, rule: CompiledRule) -> Iterator[DeadPeer]:
         peers = rule.raw.peers or ()

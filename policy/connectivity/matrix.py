@@ -20,7 +20,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from policy.connectivity.addresses import Interval, merged
+from policy.connectivity.addresses import merged
 from policy.connectivity.bits import bits_of, members
 from policy.connectivity.endpoints import Endpoint, EndpointKind
 from policy.connectivity.policies import (
@@ -34,7 +34,7 @@ from policy.connectivity.policies import (
 )
 from policy.connectivity.population import Population, addresses_endpoint
 from policy.connectivity.ports import PortSet, PortTable
-from policy.connectivity.rows import Grants, rows_of
+from policy.connectivity.rows import Grants, Reach, rows_of
 from policy.connectivity.selections import SAFE, Profile
 from policy.connectivity.topology import Cluster, Outside
 from policy.manifests.index import Index
@@ -43,13 +43,24 @@ from policy.manifests.resources import NetworkPolicy
 NOTHING: Grants = {}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Row:
-    """Every source may reach every destination (but not itself) on the ports."""
+    """Every source may reach every destination (but not itself) on the ports; the ends are made when asked for."""
 
-    sources: tuple[Endpoint, ...]
-    destinations: tuple[Endpoint, ...]
-    ports: PortSet
+    connectivity: Connectivity
+    reach: Reach
+
+    @cached_property
+    def sources(self) -> tuple[Endpoint, ...]:
+        return self.connectivity.ends(self.reach.sources)
+
+    @cached_property
+    def destinations(self) -> tuple[Endpoint, ...]:
+        return self.connectivity.ends(self.reach.destinations)
+
+    @property
+    def ports(self) -> PortSet:
+        return self.connectivity.table.sets[self.reach.ports]
 
 
 class Side:
@@ -80,6 +91,7 @@ class Side:
         self.open: Grants = {PortTable.ALL: population.everyone}
         self._rows: dict[tuple[int, ...], Grants] = {}
         self._same: dict[frozenset[tuple[int, int]], Grants] = {}
+        self._known: tuple[dict[int, Grants], dict[int, Grants]] = ({}, {})
 
     @cached_property
     def ruled(self) -> int:
@@ -92,6 +104,12 @@ class Side:
 
     def surely(self, number: int) -> Grants:
         """What is granted for certain; equal grants are the same object."""
+        found = self._known[0].get(number)
+        if found is None:
+            found = self._known[0][number] = self._surely(number)
+        return found
+
+    def _surely(self, number: int) -> Grants:
         if self.isolated >> number & 1:
             return self._granted(number, self._selecting.get(number, ()), 0)
         if self.doubtful >> number & 1:
@@ -101,6 +119,12 @@ class Side:
 
     def possibly(self, number: int) -> Grants:
         """What may be granted."""
+        found = self._known[1].get(number)
+        if found is None:
+            found = self._known[1][number] = self._possibly(number)
+        return found
+
+    def _possibly(self, number: int) -> Grants:
         if self.isolated >> number & 1:
             return (
                 self._granted(number, self.policies(number), 1)
@@ -199,10 +223,7 @@ class Connectivity:
     def addresses_of(self, bits: int) -> Endpoint:
         """One endpoint for a set of addresses."""
         population = self.population
-        intervals: list[Interval] = [
-            population.intervals[number - population.first_address] for number in members(bits & population.addresses)
-        ]
-        return addresses_endpoint(merged(intervals), population.outside)
+        return addresses_endpoint(population.intervals_in(bits), population.outside)
 
     def ends(self, bits: int) -> tuple[Endpoint, ...]:
         """The endpoints of a bit set; its addresses are one endpoint."""
@@ -271,4 +292,4 @@ class Connectivity:
         Pairs of ends that are both not in Git are left out, and no pair of a pod with itself is meant.
         """
         for reach in rows_of(self, possibly=possibly):
-            yield Row(self.ends(reach.sources), self.ends(reach.destinations), self.table.sets[reach.ports])
+            yield Row(self, reach)

@@ -19,7 +19,7 @@ from policy.connectivity.addresses import (
     interval_of,
     merged,
 )
-from policy.connectivity.bits import bits_of
+from policy.connectivity.bits import bits_of, first
 from policy.connectivity.endpoints import STRANGER, Endpoint, EndpointKind, unlisted
 from policy.connectivity.selections import (
     NAMESPACE_NAME,
@@ -100,7 +100,7 @@ class Population:
             type=EndpointKind.WORKLOAD,
             workload=item,
             host_network=host,
-            labels=item.pod_labels,
+            labels=item.pod_labels if self.profile.exact_labels else _labels(item),
         )
 
     def _cut(self, blocks: Iterable[Block], cluster: Cluster) -> None:
@@ -132,6 +132,23 @@ class Population:
     def intervals_of(self, outside: Outside) -> tuple[Interval, ...]:
         """The address ranges that an outside declares."""
         return tuple(interval_of(str(cidr)) for cidr in outside.cidrs)
+
+    def intervals_in(self, bits: int) -> tuple[Interval, ...]:
+        """The address ranges of a set, sorted, disjoint and not adjacent."""
+        bits >>= self.first_address
+        found: list[Interval] = []
+        position = 0
+        while bits:
+            skipped = first(bits)
+            bits >>= skipped
+            length = first(~bits)
+            bits >>= length
+            position += skipped
+            found.append(Interval(self.intervals[position].first, self.intervals[position + length - 1].last))
+            position += length
+        if any(one.first < V6 <= one.last for one in found):
+            return merged(part for one in found for part in one.by_family())
+        return tuple(found)
 
     def range_bits(self, interval: Interval) -> int:
         """The addresses of an interval whose ends are boundaries."""
@@ -290,17 +307,29 @@ class Population:
 
     def subjects(self, namespace: str, selector: LabelSelector | None) -> Selection:
         """The pods of a namespace that a policy's podSelector selects."""
-        inside = self.in_namespace(namespace)
-        surely, possibly = self.labelled(selector)
-        return Selection(surely & inside, possibly & inside)
+        if selector is None:
+            inside = self.in_namespace(namespace) & self.pods
+            return Selection(inside, inside)
+        key = (namespace, key_of(selector))
+        found = self._selected.get(key)
+        if found is None:
+            inside = self.in_namespace(namespace)
+            surely, possibly = self.labelled(selector)
+            found = self._selected[key] = Selection(surely & inside, possibly & inside)
+        return found
 
     def peers(self, namespace: str, pods: LabelSelector | None, namespaces: LabelSelector | None) -> Selection:
         """Whom a peer of a policy in ``namespace`` admits by labels."""
         if namespaces is None:
             return self.subjects(namespace, pods)
-        inside = self._in_namespaces(namespaces)
-        surely, possibly = self.labelled(pods)
-        return Selection(surely & inside.surely, possibly & inside.possibly)
+        key = (None if pods is None else key_of(pods), "in", key_of(namespaces))
+        found = self._selected.get(key)
+        if found is None:
+            inside = self._in_namespaces(namespaces)
+            surely, possibly = self.labelled(pods)
+            found = Selection(surely & inside.surely, possibly & inside.possibly)
+            self._selected[key] = found
+        return found
 
     def block(self, block: Block) -> Selection:
         """Whom an ipBlock admits: addresses, hosts on nodes in it, and possibly pods if it holds their network."""
@@ -311,7 +340,7 @@ class Population:
                 bits &= ~self.range_bits(one)
             surely = possibly = bits
             if self.host:
-                must, may = holds(block, self._node_ranges or EVERY_ADDRESS[:1], all_of=bool(self._node_ranges))
+                must, may = holds(block, self._node_ranges or EVERY_ADDRESS, all_of=bool(self._node_ranges))
                 surely |= self.host if must else 0
                 possibly |= self.host if may else 0
             if self.profile.blocks_match_pods:
@@ -385,6 +414,13 @@ def _owner(item: Workload) -> tuple[str, str]:
         if isinstance(owner, dict) and owner.get("controller"):
             return str(owner.get("kind")), str(owner.get("name"))
     return item.kind, item.ref.name
+
+
+def _labels(item: Workload) -> Mapping[str, str]:
+    """The labels that its pods surely have with these values: those of the template, and a Job's name."""
+    if item.kind != "Job":
+        return item.pod_labels
+    return {**item.pod_labels, "job-name": item.name, "batch.kubernetes.io/job-name": item.name}
 
 
 def _declared(item: Outside) -> Endpoint:

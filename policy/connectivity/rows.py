@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from policy.connectivity.bits import bits_of, first, members
@@ -10,6 +11,9 @@ from policy.connectivity.ports import PortTable
 
 if TYPE_CHECKING:
     from policy.connectivity.matrix import Connectivity
+
+_FEW = 64
+"""Up to so many destinations are asked one by one; beyond, it costs less to transpose."""
 
 Grants = Mapping[int, int]
 """What one end may do: number of a port set -> the other ends, as bits. Port sets may overlap."""
@@ -25,17 +29,16 @@ class Reach(NamedTuple):
 
 def rows_of(connectivity: Connectivity, *, possibly: bool) -> Iterator[Reach]:
     """The rows, each pair in one of them at most; pairs of which neither is in Git are left out."""
-    population, table = connectivity.population, connectivity.table
+    population = connectivity.population
     in_git = (1 << population.in_git) - 1
-    by_row: dict[tuple[tuple[int, int], ...], list[int]] = {}
-    accepted = _Accepted(connectivity, possibly=possibly)
     egress = connectivity.sides["egress"]
+    meet = _Meeting(connectivity, possibly=possibly)
+    by_row: dict[tuple[tuple[int, int], ...], list[int]] = {}
     for source, bits in _sources(connectivity):
         sent = egress.possibly(source) if possibly else egress.surely(source)
-        row = _disjoint(_meet(sent, accepted(source), table), table)
-        mine = population.everyone if source < population.in_git else in_git
-        key = tuple(sorted((ports, found & mine) for ports, found in row.items() if found & mine))
-        by_row.setdefault(key, []).append(bits)
+        row = meet(sent, source, population.everyone if source < population.in_git else in_git)
+        if row:
+            by_row.setdefault(tuple(sorted(row.items())), []).append(bits)
     for key, sources in by_row.items():
         together = 0
         for bits in sources:
@@ -54,52 +57,85 @@ def _sources(connectivity: Connectivity) -> Iterator[tuple[int, int]]:
         yield first(bits), bits
 
 
-class _Accepted:
-    """What destinations accept, seen from the sources: the ingress grants, transposed."""
+class _Meeting:
+    """What a source sends and its destinations accept.
+
+    A source of few destinations asks each of them. For the others the ingress is transposed, once: by the sets of
+    sources that some destinations admit on the same ports.
+    """
 
     def __init__(self, connectivity: Connectivity, *, possibly: bool) -> None:
-        side, population = connectivity.sides["ingress"], connectivity.population
-        self._open = population.everyone & ~side.isolated & ~(0 if possibly else side.doubtful)
-        columns: dict[tuple[int, int], int] = {}
-        for destination in members(side.ruled):
-            if self._open >> destination & 1:
-                continue
-            for ports, sources in (side.possibly(destination) if possibly else side.surely(destination)).items():
-                columns[sources, ports] = columns.get((sources, ports), 0) | 1 << destination
-        self._by_sources: dict[int, list[tuple[int, int]]] = {}
-        for (sources, ports), destinations in columns.items():
-            self._by_sources.setdefault(sources, []).append((ports, destinations))
-        self._admitting: dict[int, list[int]] = {}
-        self._known: dict[tuple[int, ...], Grants] = {}
-        asked = bits_of(number for number, _ in _sources(connectivity))
-        for sources in self._by_sources:
-            for source in members(sources & asked):
-                self._admitting.setdefault(source, []).append(sources)
+        self._connectivity, self._table = connectivity, connectivity.table
+        self._side, self._possibly = connectivity.sides["ingress"], possibly
+        self._known: dict[tuple[object, ...], dict[int, int]] = {}
 
-    def __call__(self, source: int) -> Grants:
-        admitting = self._admitting.get(source, ())
-        key = tuple(map(id, admitting))
+    def __call__(self, sent: Grants, source: int, asked: int) -> dict[int, int]:
+        reached = 0
+        for destinations in sent.values():
+            reached |= destinations
+        reached &= asked
+        if reached.bit_count() <= _FEW:
+            return self._one_by_one(sent, source, reached)
+        admitting = self._admitting.get(source, [])
+        key = (id(sent), asked, *map(id, admitting))
         found = self._known.get(key)
         if found is None:
-            row = {PortTable.ALL: self._open} if self._open else {}
-            for sources in admitting:
-                for ports, destinations in self._by_sources[sources]:
-                    row[ports] = row.get(ports, 0) | destinations
-            found = self._known[key] = row
+            found = self._known[key] = _disjoint(self._transposed(sent, admitting, asked), self._table)
         return found
 
+    def _accepted(self, destination: int) -> Grants:
+        return self._side.possibly(destination) if self._possibly else self._side.surely(destination)
 
-def _meet(sent: Grants, accepted: Grants, table: PortTable) -> dict[int, int]:
-    """What is both sent and accepted."""
-    found: dict[int, int] = {}
-    for ports, destinations in sent.items():
-        for others, accepting in accepted.items():
-            both = destinations & accepting
+    def _one_by_one(self, sent: Grants, source: int, reached: int) -> dict[int, int]:
+        table = self._table
+        found: dict[int, int] = {}
+        for destination in members(reached):
+            going = coming = PortTable.NONE
+            for ports, destinations in sent.items():
+                if destinations >> destination & 1:
+                    going = table.union(going, ports)
+            for ports, sources in self._accepted(destination).items():
+                if sources >> source & 1:
+                    coming = table.union(coming, ports)
+            both = table.intersection(going, coming)
             if both:
-                number = table.intersection(ports, others)
-                if number:
-                    found[number] = found.get(number, 0) | both
-    return found
+                found[both] = found.get(both, 0) | 1 << destination
+        return found
+
+    def _transposed(self, sent: Grants, admitting: list[list[tuple[int, int]]], asked: int) -> dict[int, int]:
+        found: dict[int, int] = {}
+        for ports, destinations in sent.items():
+            destinations &= asked
+            for accepted in (self._open, *admitting):
+                for others, accepting in accepted:
+                    both = destinations & accepting
+                    if both:
+                        number = self._table.intersection(ports, others)
+                        if number:
+                            found[number] = found.get(number, 0) | both
+        return found
+
+    @cached_property
+    def _open(self) -> list[tuple[int, int]]:
+        """Who accepts everything from everybody."""
+        side = self._side
+        bits = self._connectivity.population.everyone & ~side.isolated & ~(0 if self._possibly else side.doubtful)
+        return [(PortTable.ALL, bits)]
+
+    @cached_property
+    def _admitting(self) -> dict[int, list[list[tuple[int, int]]]]:
+        """For each source: port sets and the destinations that admit it, by the set of sources that they admit."""
+        columns: dict[int, dict[int, list[int]]] = {}
+        for destination in members(self._side.ruled & ~self._open[0][1]):
+            for ports, sources in self._accepted(destination).items():
+                columns.setdefault(sources, {}).setdefault(ports, []).append(destination)
+        found: dict[int, list[list[tuple[int, int]]]] = {}
+        asked = bits_of(number for number, _ in _sources(self._connectivity))
+        for sources, by_ports in columns.items():
+            accepted = [(ports, bits_of(numbers)) for ports, numbers in by_ports.items()]
+            for source in members(sources & asked):
+                found.setdefault(source, []).append(accepted)
+        return found
 
 
 def _disjoint(row: dict[int, int], table: PortTable) -> dict[int, int]:

@@ -17,7 +17,7 @@ from policy.connectivity.endpoints import Endpoint
 from policy.connectivity.matrix import Connectivity
 from policy.connectivity.ports import PROTOCOLS, PortRange, PortSet, port_set
 from policy.connectivity.topology import Flow, FlowEnd, FlowPort, Outside, Topology
-from policy.manifests.ports import target_port
+from policy.manifests.ports import declared_ports, target_port
 from policy.manifests.workloads import Workload
 
 Granted = dict[int, dict[int, int]]
@@ -175,13 +175,15 @@ class Stated:
     def _resolved_port(self, port: FlowPort, destination: Endpoint) -> PortSet:
         if port.of_service:
             return self._service_port(port, destination)
-        bit = 1 << self._population.number_of[destination.key] if destination.workload or destination.outside else 0
+        named: list[tuple[str, str | None, int]] = []
+        if destination.workload is not None:
+            named = [(each.transport, each.name, each.container_port) for each in declared_ports(destination.workload)]
+        elif destination.outside is not None:
+            named = [(each.protocol, each.name, each.number) for each in destination.outside.ports]
         return port_set(
             PortRange(protocol, number, number)
-            for (protocol, name), numbers in self._population.named_ports.items()
+            for protocol, name, number in named
             if name == port.name and port.protocol in ("", protocol)
-            for number, holders in numbers.items()
-            if holders & bit
         )
 
     def _service_port(self, port: FlowPort, destination: Endpoint) -> PortSet:

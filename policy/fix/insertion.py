@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from policy.fix import layout
 from policy.fix.layout import Entry, Located
@@ -42,8 +43,7 @@ _EMPTY = re.compile(r"[ \t]*(?=[\r\n\x85\u2028\u2029]|$)")
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]*")
 
 
-@dataclass(frozen=True, slots=True)
-class Holder:
+class Holder(msgspec.Struct, frozen=True):
     """What fields go into: a block mapping, or a key that has no value yet. ``offset`` tells it from all others."""
 
     offset: int

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
 import yaml
 
 try:
@@ -26,8 +26,7 @@ _BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 _BLOCK = frozenset(("|", ">"))
 
 
-@dataclass(slots=True)
-class Node:
+class Node(msgspec.Struct):
     """A part of the text, from ``start`` to ``end``; the end of a block collection may be too far down."""
 
     start: int
@@ -37,7 +36,6 @@ class Node:
     anchor: str | None
 
 
-@dataclass(slots=True)
 class Scalar(Node):
     """A scalar; ``style`` is ``|``, ``>``, a quote, or empty for a plain one."""
 
@@ -50,21 +48,18 @@ class Scalar(Node):
         return not self.style and self.start == self.end and self.anchor is None
 
 
-@dataclass(slots=True)
 class Alias(Node):
     """A reference such as ``*name``."""
 
 
-@dataclass(slots=True)
 class Sequence(Node):
     """A list; ``column`` is that of its dashes, where it is not ``is_flow``."""
 
     is_flow: bool
-    items: list[Node] = field(default_factory=list)
+    items: list[Node] = msgspec.field(default_factory=list)
 
 
-@dataclass(slots=True)
-class Entry:
+class Entry(msgspec.Struct):
     """A key of a mapping and its value."""
 
     key: Node
@@ -76,12 +71,11 @@ class Entry:
         return self.key.text if isinstance(self.key, Scalar) else ""
 
 
-@dataclass(slots=True)
 class Mapping(Node):
     """A mapping; ``column`` is that of its keys, where it is not ``is_flow``."""
 
     is_flow: bool
-    entries: list[Entry] = field(default_factory=list)
+    entries: list[Entry] = msgspec.field(default_factory=list)
 
     def entry(self, name: str) -> Entry | None:
         """The entry of that name."""
@@ -93,8 +87,7 @@ Chain = tuple[tuple[Node, Step], ...]
 """What a node is inside of, the document first, each with the key or index that leads on."""
 
 
-@dataclass(frozen=True, slots=True)
-class Located:
+class Located(msgspec.Struct, frozen=True):
     """A node and the way to it."""
 
     node: Node

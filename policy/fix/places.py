@@ -6,9 +6,10 @@ import os
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+
+import msgspec
 
 from policy.errors import SourceError
 from policy.findings import Field, FieldPath, Place
@@ -25,8 +26,7 @@ _NAMES = ("name", "key", "mountPath", "devicePath")
 _BYTE_ORDER_MARK = "\ufeff"
 
 
-@dataclass(frozen=True)
-class SourceText:
+class SourceText(msgspec.Struct, frozen=True, dict=True):
     """A source file as it is on disk; ``text`` is without its byte order mark, if it has one."""
 
     path: Path
@@ -56,8 +56,7 @@ class SourceText:
         return (mark + text).encode("utf-8")
 
 
-@dataclass(frozen=True, slots=True)
-class Spot:
+class Spot(msgspec.Struct, frozen=True):
     """Where a field is written: ``keys`` below the holder that starts at ``offset`` of the file."""
 
     file: Path

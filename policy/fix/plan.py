@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
+
+import msgspec
 
 from policy.findings import Field
 from policy.fix.insertion import Fields, Value, insert
@@ -15,26 +16,23 @@ from policy.overlay import Overlay
 from policy.result import LocatedFinding
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(msgspec.Struct, frozen=True):
     """A finding that has a remedy, and why it is not mended: a part of a sentence."""
 
     finding: LocatedFinding
     reason: str
 
 
-@dataclass(slots=True)
-class Edit:
+class Edit(msgspec.Struct):
     """A value written at one spot. ``wanted_by`` is what each overlay (by name) asked for, and thus shall render."""
 
     spot: Spot
     value: Value
-    wanted_by: defaultdict[str, list[Addition]] = field(default_factory=lambda: defaultdict(list))
+    wanted_by: defaultdict[str, list[Addition]] = msgspec.field(default_factory=lambda: defaultdict(list))
     disagreement: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Unit:
+class Unit(msgspec.Struct, frozen=True):
     """Edits that are made together or not at all, and the findings that they mend."""
 
     edits: tuple[Edit, ...]

@@ -13,9 +13,10 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from policy.errors import PolicyError
 from policy.findings import FieldPath
@@ -28,8 +29,7 @@ from policy.manifests.paths import by_name
 from policy.overlay import Overlay
 
 
-@dataclass(frozen=True)
-class Proof:
+class Proof(msgspec.Struct, frozen=True, dict=True):
     """What is needed to try edits: the overlays that could be affected, and the kustomize that renders them.
 
     ``unknown`` says of a file why it cannot be proven what edits of it do, if that is so.

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from policy.errors import PolicyError
 from policy.kustomize.sources import SourceCache, SourceTree, load_sources
@@ -13,8 +14,7 @@ from policy.settings import Settings, repository_of
 from policy.targets import Target, TargetKind, is_kustomization, targets
 
 
-@dataclass(frozen=True, slots=True)
-class Reach:
+class Reach(msgspec.Struct, frozen=True):
     """What is not checked and reads one of some files; ``unread`` are those of which that cannot be told."""
 
     targets: tuple[Target, ...]

@@ -11,9 +11,10 @@ that does not need the power that they take away, or keep a pod from starting, w
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
+
+import msgspec
 
 from policy.findings import Field, FieldPath, ObjectRef
 from policy.fix.insertion import Value
@@ -26,8 +27,7 @@ class NotMechanical(Exception):
     """Why a person has to judge this one: a part of a sentence."""
 
 
-@dataclass(frozen=True)
-class Scene:
+class Scene(msgspec.Struct, frozen=True, dict=True):
     """What a remedy may know: all objects of the overlay, and which ServiceAccounts any file binds a role to.
 
     ``bound`` gives their names; None where that cannot be known, because only a part of the files can be seen.
@@ -44,14 +44,17 @@ class Scene:
     def _workloads(self) -> Mapping[ObjectRef, Workload]:
         return {each.ref: each for each in reversed(self.index.workloads)}
 
+    @cached_property
+    def _raw(self) -> Mapping[ObjectRef, Mapping[str, Any]]:
+        return {each.ref: each.raw for each in self.index.resources}
+
     def container(self, at: Field) -> Container:
         """The container that the field is in."""
         return next(each for each in self.workload(at).containers if each.path == at.path[: len(each.path)])
 
     def value(self, at: Field) -> Any:
         """What the field holds; None if it is absent or null."""
-        resource = self.index.resource(at.object.kind, at.object.namespace, at.object.name)
-        found: Any = None if resource is None else resource.raw
+        found: Any = self._raw.get(at.object)
         for step in at.path:
             if isinstance(found, Mapping):
                 found = found.get(str(step))
@@ -60,8 +63,7 @@ class Scene:
         return found
 
 
-@dataclass(frozen=True, slots=True)
-class Addition:
+class Addition(msgspec.Struct, frozen=True):
     """A field of a rendered object that is absent, and the value that it gets."""
 
     at: Field
@@ -71,8 +73,7 @@ class Addition:
 Additions = Callable[[Scene, Field], Iterator[Addition]]
 
 
-@dataclass(frozen=True, slots=True)
-class Remedy:
+class Remedy(msgspec.Struct, frozen=True):
     """What is written where a finding's path ends with ``field``; ``caution`` is what to look at afterwards."""
 
     field: FieldPath

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+
+import msgspec
 
 from policy.engine import examine
 from policy.errors import PolicyError
@@ -24,8 +25,7 @@ from policy.targets import Target
 from policy.tools import find_tool
 
 
-@dataclass(frozen=True, slots=True)
-class FileChange:
+class FileChange(msgspec.Struct, frozen=True):
     """A file as it is and as it shall be; ``name`` is its path as places show it."""
 
     path: Path
@@ -34,8 +34,7 @@ class FileChange:
     after: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Fixes:
+class Fixes(msgspec.Struct, frozen=True):
     """What mends findings, and which findings have a remedy that does not fit, with the reason.
 
     ``mended`` and ``refused`` list a finding once for each overlay that has it. ``errors`` are what could not be read.

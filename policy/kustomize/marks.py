@@ -31,6 +31,10 @@ BOOLEAN_WORDS = frozenset(
 MAX_BYTES = 10 * 1024 * 1024
 MAX_DEPTH = 100
 MAX_NODES = 1_000_000
+MAX_NODES_BY_ALIAS = 200_000
+MAX_SCALAR = 1536 * 1024
+"""How long one value may be: what etcd takes as a whole object, by default (``--max-request-bytes``)."""
+_WEIGHT = 7  # 128 characters of text weigh as much as a node
 """Bounds on one file. The node bound counts what aliases expand to, so that a few lines cannot become gigabytes."""
 
 
@@ -280,8 +284,8 @@ def decode(data: bytes, file: str) -> str:
 def parse(text: str, source: Source, *, yaml_1_1: bool = False, shift: Shift | None = None) -> Parsed:
     """Parse a YAML (or JSON) stream into marked documents.
 
-    Raises ``SourceError`` with the line for malformed YAML, and for text that nests deeper than ``MAX_DEPTH`` or
-    expands to more than ``MAX_NODES``.
+    Raises ``SourceError`` with the line for malformed YAML, and for text that nests deeper than ``MAX_DEPTH``, expands
+    to more than ``MAX_NODES`` or holds a value longer than ``MAX_SCALAR``.
     """
     return _Builder(text, source, yaml_1_1, shift or Shift()).documents()
 
@@ -295,6 +299,7 @@ class _Builder:
         self.column = shift.columns + 1
         self.fixed = shift.fixed and at(shift.fixed, source)
         self.nodes = 0
+        self.by_alias = 0
         self.anchors: dict[str, tuple[Node, int]] = {}
         self.parsed = Parsed()
         try:
@@ -370,11 +375,14 @@ class _Builder:
                 self.anchors[event.anchor] = node, self.nodes - before + 1
             return node
         if event.anchor is not None:
-            self.anchors[event.anchor] = node, 1
+            self.anchors[event.anchor] = node, 1 + (len(event.value) >> _WEIGHT)
         return node
 
     def scalar(self, event: Any, key: Mark | None) -> Scalar:
         text = event.value
+        if len(text) > MAX_SCALAR:
+            raise self.refuse(f"a value of more than {MAX_SCALAR >> 10} KiB, which no cluster stores", event)
+        self.nodes += len(text) >> _WEIGHT
         if event.tag is not None:
             tag = event.tag.replace("tag:yaml.org,2002:", "!!")
         elif event.implicit[0]:
@@ -390,9 +398,10 @@ class _Builder:
         if known is None:
             raise self.refuse(f"alias *{event.anchor} refers to no anchor that ends above it", event)
         node, size = known
+        self.by_alias += size
+        if self.by_alias > MAX_NODES_BY_ALIAS:
+            raise self.refuse("its aliases expand without bound (an alias bomb)", event)
         self.nodes += size
-        if self.nodes > MAX_NODES:
-            raise self.refuse(f"expands to more than {MAX_NODES} nodes", event)
         return node
 
     def sequence(self, event: Any, key: Mark | None, depth: int) -> List:

@@ -94,8 +94,8 @@ class _Search:
         self.inside: tuple[int, int] | None = None
 
     def copy(self) -> _Search:
-        other = _Search(self.text)
-        other.start, other.end, other.indent = self.start, self.end, self.indent
+        other = _Search.__new__(_Search)
+        other.text, other.start, other.end, other.indent = self.text, self.start, self.end, self.indent
         other.owner, other.inside = self.owner, self.inside
         return other
 
@@ -114,19 +114,17 @@ class _Search:
 
     def line(self, key: str) -> re.Match[str] | None:
         """The line of a key of this mapping."""
-        start = f"{' ' * self.indent}{key}:"
-        at = self.start if self.text.startswith(start, self.start) else self._after_newline(start, self.start)
-        if at < 0:
-            return None
-        found = _LINE.match(self.text, at + self.indent, self.end)
-        if found is None or found[1] != key or self._after_newline(start, at + 1) >= 0:
+        text, end = self.text, self.end
+        start = f"\n{' ' * self.indent}{key}:"
+        at = self.start
+        if not text.startswith(start[1:], at):
+            at = text.find(start, at, end) + 1
+            if not at:
+                return None
+        found = _LINE.match(text, at + self.indent, end)
+        if found is None or found[1] != key or text.find(start, at, end) >= 0:
             raise _Unsure
         return found
-
-    def _after_newline(self, start: str, position: int) -> int:
-        """Where a line that begins so begins, -1 if none does."""
-        newline = self.text.find(f"\n{start}", max(position - 1, 0), self.end)
-        return -1 if newline < 0 else newline + 1
 
     def enter_field(self, key: str, following: str | int | None) -> tuple[int, int] | None:
         """Goes into the value of a key; the answer, where there is no need or no way to go on."""

@@ -87,7 +87,10 @@ def _integer(text: str) -> int | None:
     if match is None:
         return None
     digits = match[1]
-    number = int(digits, 8) if digits[0] == "0" and digits.isdigit() else int(digits, 0)
+    try:
+        number = int(digits, 8) if digits[0] == "0" and digits.isdigit() else int(digits, 0)
+    except ValueError:  # of more decimal digits than Python reads (CVE-2020-10735): no integer of any machine
+        return None
     return -number if text[0] == "-" else number
 
 

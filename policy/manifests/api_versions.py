@@ -9,8 +9,9 @@ API reference; KEP-135 (seccomp annotations), KEP-24 (AppArmor annotations), KEP
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
+
+import msgspec
 
 _TABLE = """
 apps/v1beta1 1.8 1.16 apps/v1 ControllerRevision Deployment StatefulSet
@@ -71,8 +72,7 @@ What to use is the version that the newest Kubernetes serves, even where the rem
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Lifecycle:
+class Lifecycle(msgspec.Struct, frozen=True):
     """When something was deprecated and removed, as minor versions (34 is 1.34), and what to use instead."""
 
     deprecated: int

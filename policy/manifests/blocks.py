@@ -11,13 +11,12 @@ trailing comments, text that is not ASCII …) ``read`` raises ``Unfamiliar`` an
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import Any
 
 from policy.manifests.scalars import resolve
 
 _DEEPEST = 64
-_ENTRIES = [re.compile(rf"\n(?= {{{indent}}}[^ \n-])") for indent in range(_DEEPEST)]
-_ITEMS = [re.compile(rf"\n(?= {{{indent}}}- )") for indent in range(_DEEPEST)]
 _ENTRY = re.compile(r" *([A-Za-z0-9_./-]+):(?: (.*))?")
 _PLAIN = re.compile(r"(?:[A-Za-z0-9_./+=]|-(?! |$))(?:[A-Za-z0-9_./@+=,()*-]|:(?! |$)| (?![ #]|$))*")
 _DOUBLE_QUOTED = re.compile(r'"([ !#-\[\]-~]*)"')
@@ -29,6 +28,16 @@ _LONGEST_REMEMBERED = 400
 _MOST_REMEMBERED = 60_000
 _entries: dict[str, tuple[str, Any]] = {}
 _items: dict[str, Any] = {}
+
+
+@cache
+def _between_entries(indent: int) -> re.Pattern[str]:
+    return re.compile(rf"\n(?= {{{indent}}}[^ \n-])")
+
+
+@cache
+def _between_items(indent: int) -> re.Pattern[str]:
+    return re.compile(rf"\n(?= {{{indent}}}- )")
 
 
 class Unfamiliar(Exception):
@@ -56,7 +65,7 @@ def read(text: str) -> dict[str, Any]:
 
 def _mapping(text: str, indent: int) -> dict[str, Any]:
     built: dict[str, Any] = {}
-    for part in _ENTRIES[indent].split(text):
+    for part in _between_entries(indent).split(text):
         known = _entries.get(part)
         if known is None:
             known = _entry(part, indent)
@@ -86,7 +95,7 @@ def _block(text: str, parent: int) -> Any:
     if indent >= _DEEPEST - 2 or indent < parent:
         raise Unfamiliar
     if text.startswith("- ", indent):
-        return [_item(part, indent) for part in _ITEMS[indent].split(text)]
+        return [_item(part, indent) for part in _between_items(indent).split(text)]
     if indent == parent:
         raise Unfamiliar
     return _mapping(text, indent)

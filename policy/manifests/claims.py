@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from policy.findings import Field
 from policy.manifests.pod_spec import Quantity
@@ -16,8 +17,7 @@ _CLASS_ANNOTATION = "volume.beta.kubernetes.io/storage-class"
 """Still read before ``spec.storageClassName`` (API reference, PersistentVolumeClaim)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(msgspec.Struct, frozen=True):
     """A claim; ``spec_field`` is where its specification stands."""
 
     name: str

@@ -10,9 +10,10 @@ from __future__ import annotations
 import enum
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cached_property
+
+import msgspec
 
 from policy.manifests.hostnames import HOLE, Host
 from policy.manifests.index import Index
@@ -31,8 +32,7 @@ class Answer(enum.Enum):
     OUTSIDE = "it is no name of the cluster, or nobody can tell"
 
 
-@dataclass(frozen=True, slots=True)
-class Resolution:
+class Resolution(msgspec.Struct, frozen=True):
     """The answer for a name: the Services that it may mean, or what is wrong with it and what may be meant."""
 
     answer: Answer

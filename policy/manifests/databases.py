@@ -6,8 +6,9 @@ The directories are those that the images' own documentation tells to mount a vo
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import PurePosixPath
+
+import msgspec
 
 from policy.findings import Field
 from policy.manifests.workloads import Container, Workload
@@ -43,8 +44,7 @@ _GONE_WITH_THE_POD = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Storage:
+class Storage(msgspec.Struct, frozen=True):
     """Where a container's data directory ends up: the volume's type, None for the container's own file system."""
 
     directory: str

@@ -9,7 +9,8 @@ scale: over the pods of a Job it cannot be computed and allows nothing, and bare
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from policy.findings import Field
 from policy.manifests.index import Index
@@ -23,8 +24,7 @@ _ANY = 10**9
 """More pods than anybody has."""
 
 
-@dataclass(frozen=True, slots=True)
-class Room:
+class Room(msgspec.Struct, frozen=True):
     """A budget's arithmetic at the floor: ``allowed`` of ``pods`` may be evicted while ``kept`` must stay.
 
     ``replicas`` are those of the workloads that have them. ``without_scale`` are workloads that the budget cannot be

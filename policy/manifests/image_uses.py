@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from policy.findings import Field
 from policy.manifests.images import Image, parse_image
@@ -11,8 +12,7 @@ from policy.manifests.pod_spec import ImageVolume
 from policy.manifests.workloads import Container, Workload
 
 
-@dataclass(frozen=True, slots=True)
-class ContainerImage:
+class ContainerImage(msgspec.Struct, frozen=True):
     """The image of a container; ``image`` is None where the field is absent or empty."""
 
     container: Container
@@ -40,8 +40,7 @@ class ContainerImage:
         return self.container.field("imagePullPolicy")
 
 
-@dataclass(frozen=True, slots=True)
-class VolumeImage:
+class VolumeImage(msgspec.Struct, frozen=True):
     """The image of an image volume; ``image`` is None where the field is absent or empty."""
 
     name: str

@@ -6,8 +6,9 @@ Source: API reference of Ingress v1; v1beta1 for ``serviceName``, ``servicePort`
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from policy.findings import Field
 from policy.manifests.pod_spec import IntOrString
@@ -16,8 +17,7 @@ from policy.manifests.resources import Ingress
 _CLASS = "kubernetes.io/ingress.class"
 
 
-@dataclass(frozen=True, slots=True)
-class Backend:
+class Backend(msgspec.Struct, frozen=True):
     """Where requests go: a Service and its port, or an object of another kind."""
 
     at: Field
@@ -29,8 +29,7 @@ class Backend:
     """Kind and name of a ``resource`` backend."""
 
 
-@dataclass(frozen=True, slots=True)
-class Path:
+class Path(msgspec.Struct, frozen=True):
     """A path of a host; "" is any host, and "/" where no path is given. An exact path is not a prefix of others."""
 
     host: str
@@ -44,8 +43,7 @@ class Path:
         return self.host, self.path if self.is_exact else self.path.rstrip("/"), self.is_exact
 
 
-@dataclass(frozen=True, slots=True)
-class Certificate:
+class Certificate(msgspec.Struct, frozen=True):
     """An entry of ``tls``; without hosts it is for whatever the controller makes of that."""
 
     hosts: tuple[str, ...]

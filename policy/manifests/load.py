@@ -1,65 +1,98 @@
 """YAML text to plain objects, quickly and as Kubernetes reads it: the rendered stream, or a file of manifests.
 
-Most documents are read by ``blocks``; the others are built from the events of PyYAML's C parser. Both resolve scalars
-by ``scalars.resolve``. Aliases share the object they name; their expanded size is bounded, so that an alias bomb is an
-error and not a full memory.
+Most documents are read by ``blocks``, the others by ``events``. Both resolve scalars by ``scalars.resolve``. Aliases
+share the object they name; their expanded size is bounded, so that an alias bomb is an error and not a full memory.
 """
 
 from __future__ import annotations
 
 import gc
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import yaml
-from yaml._yaml import CParser
+import msgspec
 
-from policy.errors import SourceError
 from policy.manifests import blocks
-from policy.manifests.scalars import json_key, resolve
+from policy.manifests.scalars import MAX_SCALAR
 
-MAX_DEPTH = 100
-MAX_NODES_BY_ALIAS = 200_000
-
-_SEPARATOR = re.compile(r"^---(?=[ \t\r\n]|\Z)", re.MULTILINE)
+_AFTER_SEPARATOR = frozenset(("", " ", "\t", "\r", "\n"))
 _DIRECTIVE_OR_END = re.compile(r"^(?:%|\.\.\.(?:[ \t\r\n]|\Z))|\r(?!\n)", re.MULTILINE)
-_STR = "tag:yaml.org,2002:str"
+
+
+class Loaded(msgspec.Struct, frozen=True):
+    """A document: what it holds, its text, and the 1-based line where that starts: its ``---``, where it has one.
+
+    Nobody may change ``value``: equal parts of documents are the same object. ``is_plain`` says that ``blocks`` reads
+    the text.
+    """
+
+    value: Any
+    text: str
+    line: int
+    is_plain: bool
 
 
 def load_documents(text: str, name: str) -> Iterator[tuple[int, Any]]:
-    """Each document of a YAML (or JSON) stream with the 1-based line where it starts: its ``---``, where it has one.
+    """The line and the value of each document of a YAML (or JSON) stream, see ``load_texts``. Raises SourceError."""
+    return ((document.line, document.value) for document in load_texts(text, name))
 
-    Nobody may change what is yielded: equal parts of documents are the same object.
+
+def load_texts(text: str, name: str) -> Iterator[Loaded]:
+    """Each document of a YAML (or JSON) stream.
 
     Raises:
-        SourceError: the text is no YAML, nests deeper than ``MAX_DEPTH``, or expands aliases without bound.
+        SourceError: the text is no YAML, nests too deep, expands aliases without bound, or holds a value longer than
+            ``MAX_SCALAR``.
     """
-    if _DIRECTIVE_OR_END.search(text):
-        yield from load_exactly(text, name)
+    if _may_have_directives(text):
+        yield from _load_by_lines(text, name)
         return
     start, line = 0, 1
-    for end in [match.start() for match in _SEPARATOR.finditer(text) if match.start()] + [len(text)]:
+    for end in _ends(text):
         chunk = text[start:end]
         try:
-            yield line, blocks.read(chunk.removeprefix("---\n"))
+            if len(chunk) > MAX_SCALAR and max(map(len, chunk.split("\n"))) > MAX_SCALAR:
+                raise blocks.Unfamiliar
+            yield Loaded(blocks.read(chunk.removeprefix("---\n")), chunk, line, True)
         except blocks.Unfamiliar:
-            yield from ((line, value) for _, value in load_exactly(chunk, name, line))
+            for _, value in load_exactly(chunk, name, line):
+                yield Loaded(value, chunk, line, False)
         start, line = end, line + chunk.count("\n")
+
+
+def _may_have_directives(text: str) -> bool:
+    """Whether there is a directive, an end of a document, or a lone CR; most hold none of their signs."""
+    if "\r" in text or "\n%" in text or "\n..." in text or text.startswith(("%", "...")):
+        return _DIRECTIVE_OR_END.search(text) is not None
+    return False
+
+
+def _ends(text: str) -> Iterator[int]:
+    """Where the documents end: before a ``---`` at the beginning of a line that nothing but white space follows."""
+    at = text.find("\n---")
+    while at >= 0:
+        if text[at + 4 : at + 5] in _AFTER_SEPARATOR:
+            yield at + 1
+        at = text.find("\n---", at + 4)
+    yield len(text)
+
+
+def _load_by_lines(text: str, name: str) -> Iterator[Loaded]:
+    """The same where only the parser can tell the documents apart."""
+    read = list(load_exactly(text, name))
+    lines = text.split("\n")
+    ends = [*(start for start, _ in read[1:]), len(lines) + 1]
+    for (line, value), end in zip(read, ends, strict=True):
+        yield Loaded(value, "\n".join(lines[line - 1 : end - 1]) + "\n", line, False)
 
 
 def load_exactly(text: str, name: str, first_line: int = 1) -> Iterator[tuple[int, Any]]:
     """``load_documents`` without the short cut; ``first_line`` is the line of the file that the text starts in."""
-    builder = _Builder(text, name, first_line - 1)
-    try:
-        yield from builder.documents()
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line = mark.line + first_line if mark else None
-        raise SourceError(f"not valid YAML: {error.problem or error.context}", file=name, line=line) from error
-    except yaml.YAMLError as error:
-        raise SourceError(f"not valid YAML: {str(error).splitlines()[0]}", file=name) from error
+    from policy.manifests import events  # PyYAML takes longer to import than most files to read
+
+    yield from events.read(text, name, first_line)
 
 
 @contextmanager
@@ -72,96 +105,3 @@ def paused_garbage_collector() -> Iterator[None]:
     finally:
         if was_enabled:
             gc.enable()
-
-
-class _Builder:
-    def __init__(self, text: str, name: str, lines_before: int) -> None:
-        self._name = name
-        self._lines_before = lines_before
-        self._next: Callable[[], Any] = CParser(text).get_event
-        self._anchors: dict[str, tuple[Any, int]] = {}
-        self._nodes = 0
-        self._by_alias = 0
-
-    def documents(self) -> Iterator[tuple[int, Any]]:
-        while True:
-            event = self._next()
-            kind = type(event)
-            if kind is yaml.StreamEndEvent:
-                return
-            if kind is yaml.DocumentStartEvent:
-                line = self._line(event)
-                self._anchors.clear()
-                yield line, self._node(self._next(), 0)
-
-    def _line(self, event: Any) -> int:
-        return int(event.start_mark.line) + 1 + self._lines_before
-
-    def _node(self, event: Any, depth: int) -> Any:
-        kind = type(event)
-        self._nodes += 1
-        if kind is yaml.ScalarEvent:
-            value = self._scalar(event)
-            if event.anchor:
-                self._anchors[event.anchor] = (value, 1)
-            return value
-        if kind is yaml.AliasEvent:
-            return self._alias(event)
-        if depth >= MAX_DEPTH:
-            raise SourceError(f"nested deeper than {MAX_DEPTH} levels", file=self._name, line=self._line(event))
-        before = self._nodes + self._by_alias
-        built = self._mapping(depth) if kind is yaml.MappingStartEvent else self._sequence(depth)
-        if event.anchor:
-            self._anchors[event.anchor] = (built, self._nodes + self._by_alias - before + 1)
-        return built
-
-    def _scalar(self, event: Any) -> Any:
-        value: str = event.value
-        if event.implicit[0]:
-            return resolve(value)
-        tag = event.tag
-        if event.implicit[1] or tag in (None, "!", _STR):
-            return value
-        if tag == "tag:yaml.org,2002:float":
-            number = resolve(value)
-            return float(number) if isinstance(number, int) and not isinstance(number, bool) else number
-        return resolve(value) if tag.startswith("tag:yaml.org,2002:") and not tag.endswith(":binary") else value
-
-    def _alias(self, event: Any) -> Any:
-        line = self._line(event)
-        if event.anchor not in self._anchors:
-            raise SourceError(f"alias *{event.anchor} names no anchor before it", file=self._name, line=line)
-        value, size = self._anchors[event.anchor]
-        self._by_alias += size
-        if self._by_alias > MAX_NODES_BY_ALIAS:
-            raise SourceError("its aliases expand without bound (an alias bomb)", file=self._name, line=line)
-        return value
-
-    def _mapping(self, depth: int) -> dict[Any, Any]:
-        built: dict[Any, Any] = {}
-        merged: list[Any] = []
-        while True:
-            event = self._next()
-            if type(event) is yaml.MappingEndEvent:
-                break
-            key = self._node(event, depth + 1)
-            value = self._node(self._next(), depth + 1)
-            if key == "<<" and type(event) is yaml.ScalarEvent and event.implicit[0]:
-                merged.extend(value if isinstance(value, list) else [value])
-            elif isinstance(key, (dict, list)):
-                raise SourceError("a mapping key must be a scalar", file=self._name, line=self._line(event))
-            else:
-                built[key if isinstance(key, str) else json_key(key)] = value
-        for parent in merged:
-            if isinstance(parent, dict):
-                for key, value in parent.items():
-                    built.setdefault(key, value)
-        return built
-
-    def _sequence(self, depth: int) -> list[Any]:
-        built: list[Any] = []
-        while True:
-            event = self._next()
-            if type(event) is yaml.SequenceEndEvent:
-                return built
-            built.append(self._node(event, depth + 1))

@@ -7,15 +7,15 @@ and KEDA's cpu and memory scalers (``metricType: Utilization``).
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from policy.findings import Field
 from policy.manifests.replicas import Autoscaler
 
 
-@dataclass(frozen=True, slots=True)
-class Utilisation:
+class Utilisation(msgspec.Struct, frozen=True):
     """A share of a resource's request that an autoscaler holds: of one container, or (None) of all of a pod's."""
 
     resource: str

@@ -10,7 +10,8 @@ from __future__ import annotations
 import enum
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from policy.findings import Field
 from policy.manifests import pod_security_controls as controls
@@ -52,8 +53,7 @@ LEVELS = tuple(Level)
 """The levels, from open to strict."""
 
 
-@dataclass(frozen=True, slots=True)
-class Violation:
+class Violation(msgspec.Struct, frozen=True):
     """A field that a control refuses, from policy version v1.``since`` until (and without) v1.``until``."""
 
     control: str
@@ -68,8 +68,7 @@ class Violation:
         return self.since <= minor < self.until
 
 
-@dataclass(frozen=True, slots=True)
-class _Control:
+class _Control(msgspec.Struct, frozen=True):
     name: str
     check: Callable[[Workload], Iterator[Breach]]
     allowed: str

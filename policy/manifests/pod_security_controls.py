@@ -6,7 +6,8 @@ A function yields every field of a workload's pods that its control refuses.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from policy.findings import Field
 from policy.manifests.pod_spec import LifecycleHandler, PodSecurityContext, Probe, SecurityContext, SELinuxOptions
@@ -74,8 +75,7 @@ _USER_NAMESPACE_EXEMPT = 35
 _Owner = Workload | Container
 
 
-@dataclass(frozen=True, slots=True)
-class Breach:
+class Breach(msgspec.Struct, frozen=True):
     """A refused field: where, what is wrong, and the minor version from which it is allowed again."""
 
     at: Field

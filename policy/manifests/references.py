@@ -6,7 +6,8 @@ Secrets are in ``secret_uses``. A reference that is ``optional`` needs nothing, 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from policy.findings import Field
 from policy.manifests.claims import claim_of, claims_per_pod
@@ -16,8 +17,7 @@ from policy.manifests.resources import PersistentVolumeClaim, RoleBinding
 from policy.manifests.workloads import Container, Workload
 
 
-@dataclass(frozen=True, slots=True)
-class Reference:
+class Reference(msgspec.Struct, frozen=True):
     """That something needs an object, or a ``key`` of it; ``at`` is where the name (or the key) stands."""
 
     who: str

@@ -8,7 +8,8 @@ it does not say).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from policy.findings import Field, ObjectRef
 from policy.manifests.resources import HorizontalPodAutoscaler, Resource, ScaledObject
@@ -17,8 +18,7 @@ from policy.manifests.workloads import Workload
 _KEDA_MAXIMUM = 100
 
 
-@dataclass(frozen=True, slots=True)
-class Autoscaler:
+class Autoscaler(msgspec.Struct, frozen=True):
     """Whatever sets the replicas of something else, seen alike."""
 
     resource: Resource
@@ -93,8 +93,7 @@ def _group(api_version: str) -> str:
     return api_version.rpartition("/")[0]
 
 
-@dataclass(frozen=True, slots=True)
-class Replicas:
+class Replicas(msgspec.Struct, frozen=True):
     """The fewest and the most pods that a workload is meant to have, and what says so."""
 
     workload: Workload

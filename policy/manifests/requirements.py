@@ -15,8 +15,9 @@ that is no quantity, or is negative, is kept apart: the API server refuses it, s
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import cached_property
+
+import msgspec
 
 from policy.findings import Field
 from policy.manifests.pod_spec import Quantity, ResourceRequirements
@@ -31,24 +32,21 @@ POD_LEVEL_RESOURCES = ("cpu", "memory")
 """The resources that may be given for a pod as a whole, besides huge pages (KEP-2837)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Amount:
+class Amount(msgspec.Struct, frozen=True):
     """An amount in nano-units, and the field that gives it: the container's own, or a LimitRange's."""
 
     value: int
     given_by: Field
 
 
-@dataclass(frozen=True, slots=True)
-class Unreadable:
+class Unreadable(msgspec.Struct, frozen=True):
     """A value that is no quantity, or a negative one."""
 
     field: Field
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Requirements:
+class Requirements(msgspec.Struct, frozen=True):
     """Requests and limits by resource name."""
 
     requests: Mapping[str, Amount]
@@ -64,16 +62,14 @@ class Requirements:
         return any(entry.field.path[-2:] == (side, resource) for entry in self.unreadable)
 
 
-@dataclass(frozen=True, slots=True)
-class ContainerRequirements:
+class ContainerRequirements(msgspec.Struct, frozen=True):
     """A container with its effective requests and limits."""
 
     container: Container
     effective: Requirements
 
 
-@dataclass(frozen=True)
-class PodRequirements:
+class PodRequirements(msgspec.Struct, frozen=True, dict=True):
     """The effective requirements of a workload's pods; ephemeral containers have none and are left out."""
 
     containers: tuple[ContainerRequirements, ...]
@@ -145,8 +141,7 @@ class PodRequirements:
         return total
 
 
-@dataclass(frozen=True, slots=True)
-class Defaults:
+class Defaults(msgspec.Struct, frozen=True):
     """What the LimitRanges of a namespace fill in."""
 
     requests: Mapping[str, Amount]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -15,8 +14,7 @@ from policy.manifests.selectors import LabelSelector
 S = TypeVar("S", bound=Struct)
 
 
-@dataclass(frozen=True, slots=True)
-class Resource:
+class Resource(msgspec.Struct, frozen=True):
     """One object as rendered.
 
     ``document`` counts the documents of its stream from 0; ``prefix`` is where the object sits inside its document
@@ -45,8 +43,7 @@ class Resource:
         return Field(self.ref, path)
 
 
-@dataclass(frozen=True, slots=True)
-class Object(Generic[S]):
+class Object(msgspec.Struct, Generic[S], frozen=True):
     """A resource with its typed ``spec`` (the whole object, for kinds that have no spec)."""
 
     resource: Resource
@@ -327,67 +324,67 @@ class WorkloadSpec(Struct, frozen=True):
     manual_selector: bool | None = None
 
 
-class Service(Object[ServiceSpec]):
+class Service(Object[ServiceSpec], frozen=True):
     """``core/v1`` Service."""
 
 
-class ConfigMap(Object[ConfigMapBody]):
+class ConfigMap(Object[ConfigMapBody], frozen=True):
     """``core/v1`` ConfigMap."""
 
 
-class Secret(Object[SecretBody]):
+class Secret(Object[SecretBody], frozen=True):
     """``core/v1`` Secret."""
 
 
-class ServiceAccount(Object[ServiceAccountBody]):
+class ServiceAccount(Object[ServiceAccountBody], frozen=True):
     """``core/v1`` ServiceAccount."""
 
 
-class ResourceQuota(Object[ResourceQuotaSpec]):
+class ResourceQuota(Object[ResourceQuotaSpec], frozen=True):
     """``core/v1`` ResourceQuota."""
 
 
-class LimitRange(Object[LimitRangeSpec]):
+class LimitRange(Object[LimitRangeSpec], frozen=True):
     """``core/v1`` LimitRange."""
 
 
-class HorizontalPodAutoscaler(Object[HorizontalPodAutoscalerSpec]):
+class HorizontalPodAutoscaler(Object[HorizontalPodAutoscalerSpec], frozen=True):
     """``autoscaling`` HorizontalPodAutoscaler, v1 or v2."""
 
 
-class ScaledObject(Object[ScaledObjectSpec]):
+class ScaledObject(Object[ScaledObjectSpec], frozen=True):
     """``keda.sh`` ScaledObject: KEDA makes a HorizontalPodAutoscaler of it."""
 
 
-class PodDisruptionBudget(Object[PodDisruptionBudgetSpec]):
+class PodDisruptionBudget(Object[PodDisruptionBudgetSpec], frozen=True):
     """``policy/v1`` PodDisruptionBudget."""
 
 
-class NetworkPolicy(Object[NetworkPolicySpec]):
+class NetworkPolicy(Object[NetworkPolicySpec], frozen=True):
     """``networking.k8s.io/v1`` NetworkPolicy."""
 
 
-class Role(Object[RoleBody]):
+class Role(Object[RoleBody], frozen=True):
     """``rbac.authorization.k8s.io/v1`` Role or ClusterRole."""
 
 
-class RoleBinding(Object[RoleBindingBody]):
+class RoleBinding(Object[RoleBindingBody], frozen=True):
     """``rbac.authorization.k8s.io/v1`` RoleBinding or ClusterRoleBinding."""
 
 
-class PersistentVolumeClaim(Object[ClaimSpec]):
+class PersistentVolumeClaim(Object[ClaimSpec], frozen=True):
     """``core/v1`` PersistentVolumeClaim."""
 
 
-class PersistentVolume(Object[PersistentVolumeSpec]):
+class PersistentVolume(Object[PersistentVolumeSpec], frozen=True):
     """``core/v1`` PersistentVolume."""
 
 
-class Namespace(Object[NamespaceBody]):
+class Namespace(Object[NamespaceBody], frozen=True):
     """``core/v1`` Namespace."""
 
 
-class Ingress(Object[IngressSpec]):
+class Ingress(Object[IngressSpec], frozen=True):
     """``networking.k8s.io/v1`` Ingress."""
 
 

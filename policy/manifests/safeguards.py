@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from policy.findings import Field, ObjectRef
 from policy.manifests.index import Index
@@ -26,8 +27,7 @@ _PROBES = (
 _RESOURCES = ("cpu", "memory", "ephemeral-storage")
 
 
-@dataclass(frozen=True, slots=True)
-class Safeguard:
+class Safeguard(msgspec.Struct, frozen=True):
     """Something that protects what runs: whether it is there, and where it is or belongs.
 
     ``strength`` is 0 where it is not there; more is safer.

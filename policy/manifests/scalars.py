@@ -12,6 +12,9 @@ import struct
 from decimal import Decimal
 from functools import lru_cache
 
+MAX_SCALAR = 1536 * 1024
+"""How long one value may be: what etcd takes as a whole object, by default (``--max-request-bytes``)."""
+
 Scalar = str | int | float | bool | None
 
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})

@@ -44,13 +44,13 @@ class CertificateSpec(Struct, frozen=True):
     additional_output_formats: tuple[Raw, ...] | None = None
 
 
-class SealedSecret(Object[SealedSecretSpec]):
+class SealedSecret(Object[SealedSecretSpec], frozen=True):
     """``bitnami.com`` SealedSecret: a controller decrypts it to a Secret."""
 
 
-class ExternalSecret(Object[ExternalSecretSpec]):
+class ExternalSecret(Object[ExternalSecretSpec], frozen=True):
     """``external-secrets.io`` ExternalSecret: an operator fills a Secret from a store."""
 
 
-class Certificate(Object[CertificateSpec]):
+class Certificate(Object[CertificateSpec], frozen=True):
     """``cert-manager.io`` Certificate: a controller keeps it in a Secret."""

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from policy.findings import Field
 from policy.manifests.pod_spec import KeyToPath
 from policy.manifests.workloads import Container, Workload
 
 
-@dataclass(frozen=True, slots=True)
-class SecretUse:
+class SecretUse(msgspec.Struct, frozen=True):
     """A Secret that a pod cannot start without, and one key of it, or all (``key`` is None)."""
 
     who: str

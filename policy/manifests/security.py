@@ -6,8 +6,9 @@ Source: ``core/v1`` SecurityContext, API reference: a field that both contexts h
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from typing import Generic, TypeVar
+
+import msgspec
 
 from policy.findings import Field, FieldPath
 from policy.manifests.pod_spec import PodSecurityContext, Profile, SecurityContext
@@ -16,8 +17,7 @@ from policy.manifests.workloads import Container, Workload
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Effective(Generic[T]):
+class Effective(msgspec.Struct, Generic[T], frozen=True):
     """A setting of one container as it takes effect: from its pod (``pod`` is set then), or from itself."""
 
     container: Container

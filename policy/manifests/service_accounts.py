@@ -6,7 +6,7 @@ account's, true where neither is set), and the RBAC reference for how a subject 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from policy.findings import Field
 from policy.manifests.index import Index
@@ -18,8 +18,7 @@ _GROUP = "system:serviceaccounts:"
 _USER = "system:serviceaccount:"
 
 
-@dataclass(frozen=True, slots=True)
-class Automount:
+class Automount(msgspec.Struct, frozen=True):
     """Whether a workload's pods get a token, and the field that says so, or where it belongs if none does."""
 
     value: bool

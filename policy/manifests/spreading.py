@@ -8,8 +8,9 @@ the same value, and so the workload's own.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from policy.findings import Field
 from policy.manifests.decode import NotDecodable, convert
@@ -30,8 +31,7 @@ _APART = frozenset(
 _NAMESPACE_NAME = "kubernetes.io/metadata.name"
 
 
-@dataclass(frozen=True, slots=True)
-class Spread:
+class Spread(msgspec.Struct, frozen=True):
     """A term that is about nodes: where it stands, and why it does not concern the workload's own pods, if so."""
 
     at: Field

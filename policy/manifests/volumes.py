@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from policy.findings import Field
 from policy.manifests.index import Index
@@ -13,8 +14,7 @@ from policy.manifests.workloads import Workload
 _OF_ONE = frozenset({"ReadWriteOnce", "ReadWriteOncePod"})
 
 
-@dataclass(frozen=True, slots=True)
-class MountedClaim:
+class MountedClaim(msgspec.Struct, frozen=True):
     """A volume that is a claim by name; ``claim`` is None where that is not in the input."""
 
     name: str

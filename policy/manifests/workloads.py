@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
+
+import msgspec
 
 from policy.findings import Field, FieldPath, ObjectRef
 from policy.manifests.decode import NotDecodable, convert, convert_what_fits
@@ -44,8 +45,7 @@ class Role(enum.Enum):
     EPHEMERAL = "ephemeral container"
 
 
-@dataclass(frozen=True, slots=True)
-class Container:
+class Container(msgspec.Struct, frozen=True):
     """A container of a workload and where it stands."""
 
     spec: ContainerSpec
@@ -70,8 +70,7 @@ class Container:
         return f"{self.role.value} {self.name or '(unnamed)'}"
 
 
-@dataclass(frozen=True)
-class Workload:
+class Workload(msgspec.Struct, frozen=True, dict=True):
     """An object that makes pods."""
 
     resource: Resource

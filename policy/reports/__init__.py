@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec.structs import replace
 
 if TYPE_CHECKING:
     from policy.result import Result
@@ -22,8 +24,7 @@ FORMATS = {
 """Every format, and what it is for."""
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(msgspec.Struct, frozen=True):
     """A result, and what the formats need to know beside it.
 
     ``rules`` are those that ran; ``is_enabled`` says of a rule and an overlay whether it was on there. ``root`` is what

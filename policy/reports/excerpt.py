@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import textwrap
+from array import array
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
+from itertools import accumulate
 from pathlib import Path
+
+import msgspec
 
 from policy.findings import Place
 from policy.reports.plain import printable
@@ -18,8 +22,7 @@ _NARROWEST = 24
 _ELLIPSIS = "…"
 
 
-@dataclass(frozen=True, slots=True)
-class Excerpt:
+class Excerpt(msgspec.Struct, frozen=True):
     """A quoted line: its number, its text, and the columns (0-based, as displayed) that the caret marks."""
 
     number: int
@@ -30,22 +33,20 @@ class Excerpt:
 
 def excerpt(place: Place, root: Path, *, columns: int | None, dedent: bool = False) -> Excerpt | None:
     """The line of the place, at most ``columns`` wide, without its indentation if ``dedent``; None if there is none."""
-    lines = _lines(root / place.file)
-    if not 0 < place.line <= len(lines):
+    source = _lines(root, place.file).line(place.line)
+    if source is None:
         return None
-    source = lines[place.line - 1].rstrip()
+    source = source.rstrip()
     first = min(place.column - 1, len(source))
     last = min(max(first + 1, (place.end_column or place.column + 1) - 1), max(len(source), first + 1))
     if dedent:
         indent = min(len(source) - len(source.lstrip()), first)
         source, first, last = source[indent:], first - indent, last - indent
-    before, marked, after = (printable(part).replace("\t", " ") for part in _split(source, first, last))
+    before, marked, after = source[:first], source[first:last], source[last:]
+    if not (source.isascii() and source.isprintable()):
+        before, marked, after = (printable(part).replace("\t", " ") for part in (before, marked, after))
     before, marked, after = _clipped(before, marked, after, columns or _LONGEST_LINE)
     return Excerpt(place.line, before + marked + after, display_width(before), max(1, display_width(marked)))
-
-
-def _split(source: str, first: int, last: int) -> tuple[str, str, str]:
-    return source[:first], source[first:last], source[last:]
 
 
 def _clipped(before: str, marked: str, after: str, columns: int) -> tuple[str, str, str]:
@@ -103,10 +104,27 @@ def below(
     return None, (piece for line in [first, *more] for piece in wrapped(line, columns))
 
 
+class _Lines:
+    """The lines of a text, found by where they end: a stream has hundreds of thousands, of which some are quoted.
+
+    YAML and TOML end a line at LF and CRLF only, so what ``str.splitlines`` takes for an end would miscount.
+    """
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._ends = array("L", accumulate(map(len, io.StringIO(text, newline="\n"))))
+
+    def line(self, number: int) -> str | None:
+        """The line of that 1-based number, with its end; None if there is none."""
+        if not 0 < number <= len(self._ends):
+            return None
+        return self._text[self._ends[number - 2] if number > 1 else 0 : self._ends[number - 1]]
+
+
 @lru_cache(maxsize=256)
-def _lines(file: Path) -> tuple[str, ...]:
-    """YAML and TOML end a line at LF and CRLF only, so what ``str.splitlines`` takes for an end would miscount."""
+def _lines(root: Path, name: str) -> _Lines:
     try:
-        return tuple(file.read_text(encoding="utf-8-sig").split("\n"))
+        content = (root / name).read_bytes()
+        return _Lines(content.decode("utf-8-sig"))
     except (OSError, ValueError):  # ValueError: not UTF-8, or a null byte in the path
-        return ()
+        return _Lines("")

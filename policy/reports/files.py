@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import os
 import stat
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from policy.errors import PolicyError
 from policy.reports import FORMATS
 
 
-@dataclass(frozen=True, slots=True)
-class Output:
+class Output(msgspec.Struct, frozen=True):
     """A report that is asked for in a file: ``sarif:policy.sarif``."""
 
     format: str

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from policy.errors import PolicyError
 from policy.findings import Severity
-from policy.kustomize.sources import SourceTree
 from policy.reports.plain import about, plural, printable
 from policy.result import Accepted, LocatedFinding, LocatedSkip, OverlayResult
 from policy.rules.configuration import exception_stale, schema_valid
-from policy.rules.rule import Rule
+from policy.rules.rule import Rule, Sources
 from policy.rules.subjects import Repository
 
 if TYPE_CHECKING:
@@ -29,8 +29,7 @@ WHOLE = "repository"
 """The suite of the rules that look at all overlays together."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Case:
+class _Case(msgspec.Struct, frozen=True):
     """One test case: ``kind`` is the element that tells what is wrong, None where it passes."""
 
     name: str
@@ -40,14 +39,13 @@ class _Case:
     output: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class _Said:
+class _Said(msgspec.Struct, frozen=True):
     """What a rule said about an overlay."""
 
-    findings: list[LocatedFinding] = field(default_factory=list)
-    skips: list[LocatedSkip] = field(default_factory=list)
-    accepted: list[Accepted] = field(default_factory=list)
-    baselined: list[LocatedFinding] = field(default_factory=list)
+    findings: list[LocatedFinding] = msgspec.field(default_factory=list)
+    skips: list[LocatedSkip] = msgspec.field(default_factory=list)
+    accepted: list[Accepted] = msgspec.field(default_factory=list)
+    baselined: list[LocatedFinding] = msgspec.field(default_factory=list)
 
 
 def render(run: Run) -> str:
@@ -129,7 +127,7 @@ def _why_not_run(rule: Rule, overlay: OverlayResult | None, run: Run) -> str | N
         return "judged only when everything is checked" if is_partial else None
     if overlay.errors and not overlay.objects:
         return "the overlay could not be read"
-    if rule.applies_to is SourceTree and overlay.name not in run.kustomizations:
+    if rule.applies_to is Sources and overlay.name not in run.kustomizations:
         return "the overlay is no kustomization"
     if rule is schema_valid.RULE and not overlay.schema_versions:
         return "schemas were not compared"

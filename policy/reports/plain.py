@@ -22,11 +22,15 @@ def printable(text: str) -> str:
 
     Values of manifests come into messages, and a value may hold any character.
     """
+    if text.isascii() and text.isprintable():
+        return text
     return _UNPRINTABLE.sub(_escaped, text)
 
 
 def one_line(text: str) -> str:
     """Printable, with line ends written out too: for names and places, which are shown within a line."""
+    if text.isascii() and text.isprintable():
+        return text
     return printable(text).replace("\n", "\\n").replace("\t", "\\t")
 
 

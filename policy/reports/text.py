@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from pathlib import Path
 
 from policy.errors import PolicyError
@@ -43,18 +44,25 @@ class _Style:
 def render(result: Result, *, root: Path, color: bool, width: int | None = None) -> str:
     """The whole report; ``root`` is what the places' files are relative to, ``width`` the columns of the terminal."""
     style = _Style(color=color)
-    blocks = [_findings(cause, root, style, width) for cause in by_cause(result.findings)]
-    blocks.extend(_error(error, style, width) for error in result.all_errors)
-    blocks.extend(_skip(skip, style, width) for skip in result.skipped)
+    return _harmless("\n\n".join("\n".join(block) for block in _blocks(result, root, style, width))) + "\n"
+
+
+def _blocks(result: Result, root: Path, style: _Style, width: int | None) -> Iterator[Iterable[str]]:
+    for cause in by_cause(result.findings):
+        yield _findings(cause, root, style, width)
+    for error in result.all_errors:
+        yield _error(error, style, width)
+    for skip in result.skipped:
+        yield _skip(skip, style, width)
     if len(result.findings) >= _MANY:
-        blocks.append(list(_by_rule(result, style)))
-    blocks.append(_summary(result, style, width))
-    return _harmless("\n\n".join("\n".join(block) for block in blocks)) + "\n"
+        yield _by_rule(result, style)
+    yield _summary(result, style, width)
 
 
 def _harmless(text: str) -> str:
     """No line is a command to GitHub's runner, which reads the log: ``::`` at its beginning, ``##[`` anywhere."""
-    return re.sub(r"^(\s*)::", r"\1\\::", text.replace("##[", "##\\["), flags=re.MULTILINE)
+    text = text.replace("##[", "##\\[")
+    return re.sub(r"^(\s*)::", r"\1\\::", text, flags=re.MULTILINE) if "::" in text else text
 
 
 def _findings(findings: list[LocatedFinding], root: Path, style: _Style, width: int | None) -> list[str]:
@@ -115,8 +123,13 @@ def _labelled(label: str, text: str, width: int | None) -> list[str]:
 
 
 def _shown(place: Place, root: Path) -> str:
-    file = root / place.file
-    return one_line(f"{os.path.relpath(file) if _exists(file) else place.file}:{place.line}")
+    return f"{_file(place.file, root)}:{place.line}"
+
+
+@lru_cache(maxsize=256)
+def _file(name: str, root: Path) -> str:
+    file = root / name
+    return one_line(os.path.relpath(file) if _exists(file) else name)
 
 
 def _exists(file: Path) -> bool:

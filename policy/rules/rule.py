@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import inspect
 import sys
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
 from policy.connectivity.isolation import Isolation
 from policy.findings import Finding, Severity, Skipped
-from policy.kustomize.origin import Origins
 from policy.manifests.index import Index
+
+if TYPE_CHECKING:
+    from policy.kustomize.origin import Origins
 
 T = TypeVar("T")
 
@@ -23,15 +23,14 @@ class Options(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fields
     """What policy.toml may set for a rule under ``[rules.ID]``; a rule with settings has a subclass with defaults."""
 
 
-@dataclass(frozen=True)
-class Context:
+class Context(msgspec.Struct, frozen=True, dict=True):
     """What a rule may know besides its subject: the whole overlay and its own settings."""
 
     index: Index
     environment: str = ""
     kubernetes: tuple[str, ...] = ()
     """The Kubernetes minor versions that must hold, oldest first, e.g. ``("1.34", "1.37")``."""
-    chosen: Options = field(default_factory=Options)
+    chosen: Options = msgspec.field(default_factory=Options)
     origins: Callable[[], Origins | None] = lambda: None
     """Where rendered fields come from; None where the input is no kustomization. Worked out when first asked."""
     shared: Isolation | None = None
@@ -48,16 +47,22 @@ class Context:
         return self.chosen
 
 
+class Sources:
+    """What a rule applies to that looks at the sources of a kustomization: it is called with their ``SourceTree``.
+
+    A name for it that costs nothing to import, since plain manifests need nothing of Kustomize.
+    """
+
+
 Check = Callable[[Any, Context], Iterable[Finding | Skipped]]
 
 
-@dataclass(frozen=True)
-class Rule:
+class Rule(msgspec.Struct, frozen=True, dict=True):
     """A rule. Its module's docstring is its page: one sentence, ``Why:`` and ``Fix:``, a bad and a good snippet.
 
     ``applies_to`` is what ``check`` is called with, once for each: ``Workload``, ``Container``, a typed object such as
-    ``Service``, ``Resource`` (every object), ``Index`` (once an overlay) or ``SourceTree`` (once an overlay, only where
-    the input is a kustomization).
+    ``Service``, ``Resource`` (every object), ``Index`` (once an overlay) or ``Sources`` (once an overlay, only
+    where the input is a kustomization).
     """
 
     id: str
@@ -71,6 +76,8 @@ class Rule:
     @cached_property
     def page(self) -> str:
         """The documentation page, Markdown."""
+        import inspect  # only who reads a page needs it
+
         return inspect.cleandoc(sys.modules[self.check.__module__].__doc__ or "")
 
     @property

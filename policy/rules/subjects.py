@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from policy.errors import PolicyError
 from policy.findings import Place
-from policy.history import Past
-from policy.kustomize.origin import Origins
-from policy.kustomize.sources import SourceTree
 from policy.manifests.index import Index
 from policy.manifests.resources import Resource
 from policy.manifests.workloads import Container, Workload
+from policy.rules.rule import Sources
 
 if TYPE_CHECKING:
     from policy.argocd.deployments import Deployments
+    from policy.history import Past
+    from policy.kustomize.origin import Origins
+    from policy.kustomize.sources import SourceTree
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(msgspec.Struct, frozen=True):
     """What is known of the repository besides its overlays, each looked up only when a rule asks.
 
     ``entries_of`` is what a folder (relative to the repository) holds, folders with a slash behind their names; None
@@ -41,8 +42,7 @@ class Facts:
     place_of: Callable[[str, str], Place | None]
 
 
-@dataclass(frozen=True)
-class Repository:
+class Repository(msgspec.Struct, frozen=True, dict=True):
     """All overlays of a run, for rules that compare them or join them with what deploys them.
 
     Keyed by overlay: ``indexes`` its objects, ``trees`` its sources and ``origins`` where its fields come from (both
@@ -79,6 +79,6 @@ def subjects(kind: type[Any], index: Index, tree: SourceTree | None) -> Iterable
         return index.resources
     if kind is Index:
         return (index,)
-    if kind is SourceTree:
+    if kind is Sources:
         return () if tree is None else (tree,)
     return index.all(kind)

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from policy.findings import FieldPath
 
 __all__ = ["SchemaProblem", "validate"]
 
 
-@dataclass(frozen=True, slots=True)
-class SchemaProblem:
+class SchemaProblem(msgspec.Struct, frozen=True):
     """What a schema says against a document.
 
     ``index`` is the document's place in what was validated. ``path`` is the field: one that is there and wrong, or one

@@ -15,9 +15,10 @@ import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from policy.errors import SettingsError, ToolError
 
@@ -32,8 +33,7 @@ _NOT_NULL = "!"
 Schema = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Library:
+class Library(msgspec.Struct, frozen=True):
     """Converted schemas: for each Kubernetes version, the folders below ``root`` in which a kind is looked up."""
 
     root: Path

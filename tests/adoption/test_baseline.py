@@ -8,11 +8,11 @@ import os
 import re
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from policy import engine
 from policy.baseline.matching import Baseline, Coverage, Entry, key_of

@@ -1,58 +1,12 @@
-"""The listing in np-guard's format says what np-guard says; addresses are compared as ranges."""
+"""The listing in np-guard's format, line by line; what it says of whole cases is in ``test_np_guard_cases``."""
 
 from __future__ import annotations
 
-import re
-from collections import defaultdict
-from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
 
 from .clusters import DENY, Run, deployment, policy, write
-
-CASES = Path(__file__).parents[2].parent / "shared" / "cases" / "np-guard"
-Rows = dict[tuple[str, ...], list[tuple[int, int]]]
-
-
-def rows(text: str) -> Rows:
-    """Each connection, with the merged ranges of its addresses, if an end is outside."""
-    found: Rows = defaultdict(list)
-    for line in text.splitlines():
-        match = re.fullmatch(r"(.+) => (.+) : (.+)", line)
-        assert match is not None, line
-        source, destination, ports = match.groups()
-        if outer := _range(source):
-            found["from", destination, ports].append(outer)
-        elif outer := _range(destination):
-            found["to", source, ports].append(outer)
-        else:
-            found["pods", source, destination, ports] = []
-    return {key: _merged(ranges) for key, ranges in found.items()}
-
-
-def _range(end: str) -> tuple[int, int] | None:
-    match = re.fullmatch(r"([\d.]+)-([\d.]+)\[External\]", end)
-    return (int(ip_address(match[1])), int(ip_address(match[2]))) if match else None
-
-
-def _merged(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    merged: list[tuple[int, int]] = []
-    for first, last in sorted(ranges):
-        if merged and first <= merged[-1][1] + 1:
-            merged[-1] = (merged[-1][0], max(last, merged[-1][1]))
-        else:
-            merged.append((first, last))
-    return merged
-
-
-@pytest.mark.skipif(not CASES.is_dir(), reason="the published cases are not beside this repository")
-@pytest.mark.parametrize("case", sorted(path.name for path in CASES.glob("*/")) if CASES.is_dir() else [])
-def test_a_published_case(case: str, run: Run) -> None:
-    code, out, _ = run("topology", CASES / case / "manifests", "--format", "np-guard")
-
-    assert code == 0
-    assert rows(out) == rows((CASES / case / "expected.txt").read_text(encoding="utf-8"))
 
 
 def test_lines_are_sorted_and_ranges_are_cut_where_blocks_begin_and_end(tmp_path: Path, run: Run) -> None:

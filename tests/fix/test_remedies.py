@@ -348,3 +348,13 @@ def test_pod_security_level_is_mended_by_itself(repository: Repository) -> None:
     repository.fix("k8s", rules=("pod-security-level",))
 
     assert repository.check("k8s", rules=POD_RULES).code == 0
+
+
+def test_of_two_objects_of_one_name_each_is_mended(repository: Repository) -> None:
+    unsafe = WEB.replace("            allowPrivilegeEscalation: false\n", "")
+    sidecar = "        - name: log\n          image: log:1\n          securityContext:\n            capabilities:\n"
+    repository.write({"web.yaml": f"{unsafe}---\n{unsafe}{sidecar}              drop:\n                - ALL\n"})
+
+    repository.fix("web.yaml", rules=("no-privilege-escalation",))
+
+    assert repository.files()["web.yaml"].count(b"            allowPrivilegeEscalation: false\n") == 3

@@ -374,3 +374,60 @@ items:
     assert origins.place(document, ("data", "one")) == Origin(Place("a.yaml", 17, 17, 20), exact=True)
     assert origins.place(document, ("data", "two")) == Origin(Place("a.yaml", 17, 5, 9), exact=True)
     assert origins.place(document, ("status",)) == Origin(Place("a.yaml", 16, 22, 23), exact=True)
+
+
+BY_POSITION = {
+    "base/kustomization.yaml": """
+        resources: [web.yaml]
+        patches:
+          - path: first.yaml
+    """,
+    "base/web.yaml": """
+        apiVersion: apps/v1
+        kind: Deployment
+        metadata: {name: web}
+        spec:
+          template:
+            spec:
+              containers:
+                - name: app
+                  env:
+                    - {name: A, value: a}
+                    - {name: B, value: b}
+                    - {name: C, value: c}
+    """,
+    "base/first.yaml": """
+        apiVersion: apps/v1
+        kind: Deployment
+        metadata: {name: web}
+        spec:
+          template:
+            spec:
+              containers:
+                - name: app
+                  env:
+                    - {name: C, value: new}
+    """,
+    "overlay/kustomization.yaml": """
+        resources: [../base]
+        patches:
+          - target: {kind: Deployment}
+            patch: |-
+              - op: replace
+                path: /spec/template/spec/containers/0/env/0/value
+                value: newest
+    """,
+}
+
+
+def test_an_operation_reaches_the_item_that_an_earlier_patch_moved_to_its_position(
+    kustomize: Path, tmp_path: Path
+) -> None:
+    case = Case(kustomize, tmp_path, BY_POSITION)
+    env = (*POD, "containers", 0, "env")
+    values = [case.line("Deployment/web", *env, index, "value") for index in range(3)]
+    assert values == [
+        "overlay/kustomization.yaml:7 'newest' (patches[0])",
+        "base/web.yaml:10 'a' (resources[0])",
+        "base/web.yaml:11 'b' (resources[0])",
+    ]

@@ -69,7 +69,7 @@ def always(*_: object) -> bool:
 
 def run_of(findings: Sequence[LocatedFinding] = (), root: Path = Path("/nowhere"), **given: Any) -> Run:
     """A run of all rules, all switched on."""
-    options = {key: given.pop(key) for key in set(given) & set(Run.__dataclass_fields__)}
+    options = {key: given.pop(key) for key in set(given) & set(Run.__struct_fields__)}
     options = {"rules": RULES, "kustomizations": frozenset({"prod"}), "is_enabled": always, **options}
     return Run(result=result(findings, **given), root=root, **options)
 

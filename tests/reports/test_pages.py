@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from policy.cli import main
 from policy.reports.pages import GENERATED, INDEX, files, markdown_page, page, table, toml, type_name

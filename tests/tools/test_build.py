@@ -187,6 +187,16 @@ def test_module_of_a_tool_is_the_longest_that_holds_it(root: Path) -> None:
     assert (pin.module, pin.version) == ("a.test/b/v2", "2.5.0")
 
 
+def test_module_of_several_programs_gives_each_by_its_name(root: Path) -> None:
+    text = "module m\ntool (\n\ta.test/b/cmd/one\n\ta.test/b/cmd/two\n)\nrequire a.test/b v1.0.0\n"
+    (root / "tools" / "hello" / "go.mod").write_text(text)
+    two = read_pin(root, "two")
+    assert (two.name, two.package, two.version) == ("two", "a.test/b/cmd/two", "1.0.0")
+    assert two.key("1.27.3") != read_pin(root, "one").key("1.27.3")
+    with pytest.raises(ToolError, match=r"no pinned tool hello: known are one, two$"):
+        read_pin(root, "hello")
+
+
 def test_command_line_ends_with_one_sentence() -> None:
     done = subprocess.run(
         [sys.executable, ROOT / "tools" / "build.py", "nonsense"], capture_output=True, text=True, check=False, cwd="/"

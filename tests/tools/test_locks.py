@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tools.lock import in_order
-from tools.pins import VERSION_VARIABLES, read_lock, read_pin
+from tools.pins import VERSION_VARIABLES, programs, read_lock, read_pin
 
 ROOT = Path(__file__).resolve().parents[2]
 LOCKS = sorted((ROOT / "tools" / "python").glob("*.txt"))
@@ -75,15 +75,17 @@ def test_package_metadata_asks_for_what_the_locks_pin() -> None:
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: module.parent.name)
 def test_tool_is_pinned_by_checksum(module: Path) -> None:
     name = module.parent.name
-    pin = read_pin(ROOT, name)
-    sums = (module.parent / "go.sum").read_text()
-    assert f"\n{pin.module} v{pin.version} h1:" in "\n" + sums
+    sums = "\n" + (module.parent / "go.sum").read_text()
+    pins = [read_pin(ROOT, program) for program in programs(module)]
+    assert [pin for pin in pins if f"\n{pin.module} v{pin.version} h1:" not in sums] == []
+    assert {pin.folder for pin in pins} == {module.parent}
     assert module.read_text().startswith(f"module gitops/tools/{name}\n")
     assert re.search(r"=> \.", module.read_text()) is None
 
 
 def test_versions_that_are_set_at_link_time_belong_to_pinned_tools() -> None:
-    assert set(VERSION_VARIABLES) <= {module.parent.name for module in MODULES}
+    pinned_modules = {read_pin(ROOT, program).module for module in MODULES for program in programs(module)}
+    assert set(VERSION_VARIABLES) <= pinned_modules
 
 
 def test_settings_want_the_pinned_versions() -> None:

@@ -24,7 +24,6 @@ spec:
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator
 
 from policy.argocd.deployments import Deployments
@@ -71,6 +70,8 @@ def _environments(repository: Repository) -> dict[int, str]:
 
 def _near(deployments: Deployments, application: Application) -> str | None:
     known = [project.name for project in deployments.projects if project.name != DEFAULT_PROJECT]
+    import difflib  # only errors need it
+
     return next(iter(difflib.get_close_matches(application.project, known, n=1)), None)
 
 

@@ -30,7 +30,6 @@ repository is another one. This repository is the one whose paths are found here
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator
 
 from policy.argocd.deployments import Deployments
@@ -120,6 +119,8 @@ def _near(repository: Repository, folder: str) -> str | None:
     known += [
         f"{above}/{name.rstrip('/')}".lstrip("/") for name in repository.facts.entries_of(above) or () if "/" in name
     ]
+    import difflib  # only errors need it
+
     return next(iter(difflib.get_close_matches(folder, known, n=1)), None)
 
 

@@ -5,10 +5,13 @@ Asked of a Job, and of the Jobs of a CronJob: `activeDeadlineSeconds`, and a `ba
 tries six times more. Asked of a Job alone: `ttlSecondsAfterFinished`. The Jobs of a CronJob are removed by its history
 limits, and a hook of Argo CD or Helm by its delete policy.
 
+The `restartPolicy` of its pods is `OnFailure` or `Never`: the API server refuses a Job with any other, and with none,
+which means `Always`.
+
 Why: a Job that hangs holds its quota for ever, and one that fails for ever is started for ever. A finished Job stays
 with its pods, and since a Job cannot be changed, the next apply of it fails.
 
-Fix: state all three.
+Fix: state all of them.
 
 Bad:
 
@@ -26,7 +29,9 @@ spec:
   backoffLimit: 3
   activeDeadlineSeconds: 600
   ttlSecondsAfterFinished: 3600
-  template: …
+  template:
+    spec:
+      restartPolicy: Never
 ```
 """
 
@@ -38,6 +43,7 @@ from policy.findings import Finding, Severity
 from policy.manifests.workloads import Workload
 from policy.rules.rule import Context, Options, Rule
 
+_RESTARTS = ("OnFailure", "Never")
 _HOOKS = ("argocd.argoproj.io/hook", "helm.sh/hook")
 
 
@@ -71,6 +77,14 @@ def check(workload: Workload, context: Context) -> Iterator[Finding]:
             at=workload.field(*path, "backoffLimit"),
             message=f"backoffLimit {job.backoff_limit} is no bound; at most {most} retries are",
             fix=f"lower it to {most} or less",
+        )
+    restarts = workload.pod.restart_policy
+    if restarts not in _RESTARTS:
+        yield Finding(
+            at=workload.pod_field("restartPolicy"),
+            message=f"restartPolicy is {restarts or 'unset, which means Always'}, and the pods of a Job take "
+            f"{' or '.join(_RESTARTS)}",
+            fix="set restartPolicy: OnFailure to try again in the same pod, or Never to do so in a new one",
         )
     is_removed = workload.kind == "CronJob" or any(hook in workload.resource.annotations for hook in _HOOKS)
     if job.ttl_seconds_after_finished is None and not is_removed:

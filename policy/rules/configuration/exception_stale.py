@@ -24,14 +24,14 @@ securityContext:
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from policy.findings import Finding, Place, Severity
 from policy.rules.rule import Context, Rule
 
 
-@dataclass(frozen=True, slots=True)
-class Unneeded:
+class Unneeded(msgspec.Struct, frozen=True):
     """An exception that no finding of the whole run needed, and where it stands."""
 
     place: Place

@@ -26,14 +26,14 @@ spec:
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from policy.findings import Field, Finding, Severity
 from policy.rules.rule import Context, Rule
 
 
-@dataclass(frozen=True, slots=True)
-class Mismatch:
+class Mismatch(msgspec.Struct, frozen=True):
     """A field that a schema refuses; ``versions`` are the Kubernetes versions, empty where all refuse it."""
 
     at: Field

@@ -27,11 +27,14 @@ spec:
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
 
 from policy.findings import Finding, Place, Severity
-from policy.kustomize.sources import SourceTree
 from policy.rules.rule import Context, Rule
 from policy.rules.subjects import Repository
+
+if TYPE_CHECKING:
+    from policy.kustomize.sources import SourceTree
 
 
 def check(repository: Repository, context: Context) -> Iterator[Finding]:

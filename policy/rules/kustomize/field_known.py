@@ -27,16 +27,20 @@ Good:
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from policy.findings import Finding, Severity
-from policy.kustomize.sources import SourceTree
-from policy.kustomize.unknown import Unknown, unknown_fields
-from policy.rules.rule import Context, Rule
+from policy.rules.rule import Context, Rule, Sources
+
+if TYPE_CHECKING:
+    from policy.kustomize.sources import SourceTree
+    from policy.kustomize.unknown import Unknown
 
 
 def check(tree: SourceTree, context: Context) -> Iterator[Finding]:
+    from policy.kustomize.unknown import unknown_fields
+
     for unknown in unknown_fields(tree):
         yield Finding(
             at=unknown.place,
@@ -46,9 +50,11 @@ def check(tree: SourceTree, context: Context) -> Iterator[Finding]:
 
 
 def _message(unknown: Unknown) -> str:
+    import difflib  # only errors need it
+
     near = difflib.get_close_matches(unknown.name, unknown.known, n=1)
     hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(unknown.known)}"
     return f"Kustomize passes over {unknown.name}; {hint}"
 
 
-RULE = Rule(id="field-known", applies_to=SourceTree, severity=Severity.ERROR, check=check)
+RULE = Rule(id="field-known", applies_to=Sources, severity=Severity.ERROR, check=check)

@@ -28,14 +28,18 @@ resources:
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from policy.findings import Finding, Severity
-from policy.kustomize.sources import SourceTree
-from policy.kustomize.unlisted import unlisted_files
-from policy.rules.rule import Context, Rule
+from policy.rules.rule import Context, Rule, Sources
+
+if TYPE_CHECKING:
+    from policy.kustomize.sources import SourceTree
 
 
 def check(tree: SourceTree, context: Context) -> Iterator[Finding]:
+    from policy.kustomize.unlisted import unlisted_files
+
     for file, kustomization in unlisted_files(tree):
         yield Finding(
             at=file,
@@ -44,4 +48,4 @@ def check(tree: SourceTree, context: Context) -> Iterator[Finding]:
         )
 
 
-RULE = Rule(id="file-listed", applies_to=SourceTree, severity=Severity.ERROR, check=check)
+RULE = Rule(id="file-listed", applies_to=Sources, severity=Severity.ERROR, check=check)

@@ -24,10 +24,13 @@ resources:
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from policy.findings import Finding, Severity
-from policy.kustomize.sources import SourceTree
-from policy.rules.rule import Context, Rule
+from policy.rules.rule import Context, Rule, Sources
+
+if TYPE_CHECKING:
+    from policy.kustomize.sources import SourceTree
 
 
 def check(tree: SourceTree, context: Context) -> Iterator[Finding]:
@@ -40,4 +43,4 @@ def check(tree: SourceTree, context: Context) -> Iterator[Finding]:
         )
 
 
-RULE = Rule(id="key-unique", applies_to=SourceTree, severity=Severity.ERROR, check=check)
+RULE = Rule(id="key-unique", applies_to=Sources, severity=Severity.ERROR, check=check)

@@ -33,12 +33,15 @@ patches:
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from policy.findings import Finding, Severity
-from policy.kustomize.kustomization import Kustomization
-from policy.kustomize.marks import Node
-from policy.kustomize.sources import SourceTree
-from policy.rules.rule import Context, Rule
+from policy.rules.rule import Context, Rule, Sources
+
+if TYPE_CHECKING:
+    from policy.kustomize.kustomization import Kustomization
+    from policy.kustomize.marks import Node
+    from policy.kustomize.sources import SourceTree
 
 _DEPRECATED = {
     "bases": "resources",
@@ -68,4 +71,4 @@ def _deprecated(kustomization: Kustomization) -> Iterator[tuple[str, str, Node]]
                 yield f"{entry}.env", "envs, which is a list", generator.fields["env"]
 
 
-RULE = Rule(id="kustomization-current", applies_to=SourceTree, severity=Severity.ERROR, check=check)
+RULE = Rule(id="kustomization-current", applies_to=Sources, severity=Severity.ERROR, check=check)

@@ -26,12 +26,15 @@ told beside this finding, and what its objects would be stays unknown.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from policy.findings import Finding, Severity
-from policy.kustomize.kustomization import Kustomization
-from policy.kustomize.marks import Scalar
-from policy.kustomize.sources import SourceTree
-from policy.rules.rule import Context, Rule
+from policy.rules.rule import Context, Rule, Sources
+
+if TYPE_CHECKING:
+    from policy.kustomize.kustomization import Kustomization
+    from policy.kustomize.marks import Scalar
+    from policy.kustomize.sources import SourceTree
 
 
 def check(tree: SourceTree, context: Context) -> Iterator[Finding]:
@@ -44,6 +47,8 @@ def check(tree: SourceTree, context: Context) -> Iterator[Finding]:
 
 def _charts(kustomization: Kustomization) -> Iterator[tuple[str, Scalar]]:
     """Charts that Kustomize would have Helm fetch."""
+    from policy.kustomize.marks import Scalar
+
     for field, key in (("helmCharts", "repo"), ("helmChartInflationGenerator", "chartRepoUrl")):
         for entry, chart in kustomization.maps(field):
             stated = chart.fields.get(key)
@@ -59,4 +64,4 @@ def _finding(entry: str, stated: Scalar) -> Finding:
     )
 
 
-RULE = Rule(id="no-remote-base", applies_to=SourceTree, severity=Severity.ERROR, check=check)
+RULE = Rule(id="no-remote-base", applies_to=Sources, severity=Severity.ERROR, check=check)

@@ -33,19 +33,18 @@ certain is then not checked. A base is judged by what it renders itself, so an o
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from policy.errors import PolicyError
 from policy.findings import Finding, Severity, Skipped
-from policy.kustomize.effect import Effects, Idle
-from policy.kustomize.entries import without, written
-from policy.kustomize.marks import Map, Scalar
-from policy.kustomize.selectors import Selector
-from policy.kustomize.sources import SourceTree
-from policy.kustomize.transform import container_images, image_matcher, split_image
 from policy.rules.rule import Context, Options, Rule
 from policy.rules.subjects import Repository
+
+if TYPE_CHECKING:
+    from policy.kustomize.effect import Idle
+    from policy.kustomize.marks import Map
+    from policy.kustomize.sources import SourceTree
 
 
 class OverlayEntryEffectiveOptions(Options, frozen=True):
@@ -55,6 +54,10 @@ class OverlayEntryEffectiveOptions(Options, frozen=True):
 
 
 def check(repository: Repository, context: Context) -> Iterator[Finding | Skipped]:
+    if not repository.trees:
+        return
+    from policy.kustomize.effect import Effects
+
     effects = Effects()
     deep = context.options(OverlayEntryEffectiveOptions).deep
     for name, tree in repository.trees.items():
@@ -76,6 +79,8 @@ def check(repository: Repository, context: Context) -> Iterator[Finding | Skippe
 
 def _proven(repository: Repository, tree: SourceTree, idle: Sequence[Idle]) -> Iterator[Idle]:
     """Those without which the real kustomize renders the same. Raises PolicyError if nothing can be built."""
+    from policy.kustomize.entries import without, written
+
     lacking = [{each.kustomization.file.path: written(without(each.kustomization, each.entry))} for each in idle]
     whole, *rest = repository.facts.render_variants(tree, idle[0].judged_in.folder, [{}, *lacking])
     if isinstance(whole, PolicyError):
@@ -99,6 +104,9 @@ def _finding(idle: Idle, overlay: str) -> Finding:
 
 
 def _reason(idle: Idle) -> str:
+    from policy.kustomize.marks import Map, Scalar
+    from policy.kustomize.selectors import Selector
+
     node, field = idle.entry.node, idle.entry.steps[0]
     if isinstance(node, Map):
         if field in ("images", "imageTags"):
@@ -114,11 +122,15 @@ def _reason(idle: Idle) -> str:
 
 
 def _about_image(idle: Idle, item: Map) -> str:
+    from policy.kustomize.transform import container_images, image_matcher, split_image
+
     name = item.text("name")
     images = [image for each in idle.objects for image in container_images(each.root)]
     matches = image_matcher(name)
     if any(matches(image) for image in images):
         return "the image is the same without it"
+    import difflib  # only errors need it
+
     near = difflib.get_close_matches(name, {split_image(image)[0] for image in images}, n=1, cutoff=0.5)
     return f"no container has an image {name}" + (f"; did you mean {near[0]}?" if near else "")
 

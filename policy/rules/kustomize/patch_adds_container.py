@@ -34,7 +34,6 @@ spec:
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 
@@ -63,6 +62,8 @@ def check(workload: Workload, context: Context) -> Iterator[Finding]:
         elif not any(fnmatchcase(origin.place.file, pattern) for pattern in additions):
             added.append(container)
     for container in added:
+        import difflib  # only errors need it
+
         near = difflib.get_close_matches(container.name, others, n=1)
         hint = f"did you mean {near[0]}?" if near else f"the base has {', '.join(others) or 'none'}"
         yield Finding(

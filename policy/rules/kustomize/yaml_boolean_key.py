@@ -28,10 +28,13 @@ data:
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from policy.findings import Finding, Severity
-from policy.kustomize.sources import SourceTree
-from policy.rules.rule import Context, Rule
+from policy.rules.rule import Context, Rule, Sources
+
+if TYPE_CHECKING:
+    from policy.kustomize.sources import SourceTree
 
 
 def check(tree: SourceTree, context: Context) -> Iterator[Finding]:
@@ -43,4 +46,4 @@ def check(tree: SourceTree, context: Context) -> Iterator[Finding]:
         )
 
 
-RULE = Rule(id="yaml-boolean-key", applies_to=SourceTree, severity=Severity.ERROR, check=check)
+RULE = Rule(id="yaml-boolean-key", applies_to=Sources, severity=Severity.ERROR, check=check)

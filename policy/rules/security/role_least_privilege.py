@@ -2,9 +2,11 @@
 
 Findings are: a wildcard in verbs, resources, API groups or URLs; reading Secrets (`get`, `list`, `watch`) without
 `resourceNames`; `escalate`; `bind` and `impersonate` without `resourceNames`; running commands in pods (`pods/exec`,
-`pods/attach`, `pods/ephemeralcontainers`, `nodes/proxy`); making tokens of any account (`serviceaccounts/token` without
-`resourceNames`); a binding to `cluster-admin`. `create` of Secrets passes: it reads nothing, and cannot be limited to
-names.
+`pods/attach`, `pods/ephemeralcontainers`, `nodes/proxy`); making pods, or what makes pods; making PersistentVolumes;
+making tokens of any account (`serviceaccounts/token` without `resourceNames`); approving CertificateSigningRequests;
+changing the webhooks of admission; a binding to `cluster-admin`. `create` of Secrets passes: it reads nothing, and
+cannot be limited to names. The list is that of "Role Based Access Control Good Practices" in the documentation of
+Kubernetes.
 
 A ClusterRole with an aggregationRule is judged by the ClusterRoles that it gathers; if none of them is among the
 checked objects, it could not be judged.
@@ -50,6 +52,26 @@ _COMMANDS = {
     "pods/attach": frozenset({"get", "create"}),
     "pods/ephemeralcontainers": frozenset({"update", "patch"}),
     "nodes/proxy": frozenset({"get", "create"}),
+}
+_CREATE = frozenset({"create"})
+_CHANGE = frozenset({"create", "update", "patch"})
+_RUNS_PODS = "runs pods under every account of the namespace, with every Secret in it"
+_APPS = ("daemonsets", "deployments", "replicasets", "statefulsets")
+_WEBHOOKS = ("mutatingwebhookconfigurations", "validatingwebhookconfigurations")
+_POWERS: dict[tuple[str, str], tuple[frozenset[str], str]] = {
+    **{("", resource): (_CREATE, _RUNS_PODS) for resource in ("pods", "replicationcontrollers")},
+    **{("apps", resource): (_CREATE, _RUNS_PODS) for resource in _APPS},
+    **{("batch", resource): (_CREATE, _RUNS_PODS) for resource in ("cronjobs", "jobs")},
+    ("apps.openshift.io", "deploymentconfigs"): (_CREATE, _RUNS_PODS),
+    ("", "persistentvolumes"): (_CREATE, "reaches every file of a node, by a hostPath"),
+    ("certificates.k8s.io", "certificatesigningrequests/approval"): (
+        frozenset({"update", "patch"}),
+        "approves a certificate for anybody",
+    ),
+    **{
+        ("admissionregistration.k8s.io", resource): (_CHANGE, "sees and changes whatever is sent to the API server")
+        for resource in _WEBHOOKS
+    },
 }
 
 
@@ -125,6 +147,9 @@ def _resources(rule: PolicyRule, at: Field) -> Iterator[Finding]:
 
 def _power(group: str, resource: str, verbs: frozenset[str], by_name: bool) -> str | None:
     """What a role gets from a resource that it should not have."""
+    for (of, name), (powerful, what) in _POWERS.items():
+        if resource == name and group in (of, "*") and verbs & powerful:
+            return f"{' and '.join(sorted(verbs & powerful))} of {resource} {what}"
     if group not in ("", "*"):
         return None
     if resource == "secrets" and not by_name and verbs & _READ:

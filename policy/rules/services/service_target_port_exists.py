@@ -5,7 +5,7 @@ a pod that does not declare it is left out of that port. A number needs no decla
 pod declares ports and this is none of them, and reported as not checked where the pod declares none at all.
 
 Numbers outside of 1 to 65535 and names that no port may have (more than 15 characters, no letter, a hyphen at an end)
-are refused by the API server, in a Service as in a container.
+are refused by the API server, in a Service as in a container, and so is a name that a container gives to two ports.
 
 The port of a headless Service (`clusterIP: None`) that differs from its target is a warning: its name resolves to the
 pods themselves, and nothing translates the one into the other.
@@ -113,7 +113,11 @@ def _untranslated(service: Service, port: ServicePort, at: Field, workloads: Seq
 
 def _declarations(workload: Workload) -> Iterator[Finding]:
     for container in workload.containers:
+        names: set[str] = set()
         for number, port in enumerate(container.spec.ports or ()):
+            if port.name and port.name in names:
+                yield _invalid(container.field("ports", number, "name"), f"name {port.name}", "another port has it")
+            names.add(port.name or "")
             for key, value in (("containerPort", port.container_port), ("name", port.name)):
                 problem = port_problem(value) if value else None
                 if problem is not None:

@@ -1,0 +1,83 @@
+"""Arguments -> calls -> exit code; nothing else."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from cluster.errors import ClusterError
+from cluster.repository import ROOT
+from cluster.state import State
+from cluster.tier import TOOLS, Cluster
+from policy.errors import ToolError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs a command and gives its exit code; errors are told on stderr."""
+    parsed = _parser().parse_args(arguments)
+    try:
+        code: int = parsed.run(parsed, Cluster(State(parsed.state.resolve())))
+    except (ClusterError, ToolError) as error:
+        print(f"cluster: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="cluster", description="A real cluster on this machine.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    up = commands.add_parser(
+        "up", help="start it, and deploy this checkout's last commit; again: start what is missing"
+    )
+    up.add_argument("--no-pods", action="store_true", help="kwok in place of nodes and pods; needs no root")
+    up.set_defaults(run=_up)
+    down = commands.add_parser("down", help="end and delete all of it")
+    down.set_defaults(run=_down)
+    status = commands.add_parser("status", help="what runs, and what Argo CD says; exit code 1 if something is missing")
+    status.set_defaults(run=_status)
+    for command in (up, down, status):
+        command.add_argument(
+            "--state", type=Path, default=ROOT / ".cluster", metavar="FOLDER", help="all that it keeps (.cluster)"
+        )
+    return parser
+
+
+def _up(parsed: argparse.Namespace, cluster: Cluster) -> int:
+    from tools.build import provide
+
+    if not parsed.no_pods:
+        raise ClusterError("only the tier without pods can be started: say --no-pods")
+    provide(ROOT, TOOLS)
+    if not cluster.up():
+        print("it is up already")
+    state = cluster.state
+    print(f"kubectl   export KUBECONFIG={state.kubeconfig}")
+    print(f"git       cd {state.clone}; what is pushed from there is deployed")
+    print(f"Argo CD   {state.server_url} (API only), admin, {cluster.argocd.password()}")
+    return 0
+
+
+def _down(_: argparse.Namespace, cluster: Cluster) -> int:
+    print("everything is ended and deleted" if cluster.down() else "there is none")
+    return 0
+
+
+def _status(_: argparse.Namespace, cluster: Cluster) -> int:
+    processes = cluster.state.processes()
+    for process in processes:
+        pid = process.pid()
+        what = f"process {pid}, {process.memory() / 2**20:.0f} MiB" if pid else "does not run"
+        print(f"{process.name:30} {what}")
+    if not cluster.is_up():
+        print("it is not up")
+        return 1
+    print(f"in all {sum(process.memory() for process in processes) / 2**20:.0f} MiB")
+    for application in cluster.kubectl.list("applications.argoproj.io", "argocd"):
+        status = application.get("status", {})
+        said = f"{status.get('sync', {}).get('status', '?')}, {status.get('health', {}).get('status', '?')}"
+        print(f"{application['metadata']['name']:30} {said}")
+    return 0

@@ -1,0 +1,88 @@
+"""The tier without pods: what is started, in which order, and how it ends."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from cluster.argocd import ArgoCD
+from cluster.control_plane import ControlPlane
+from cluster.fake_node import start_fake_node
+from cluster.kubectl import Kubectl
+from cluster.metrics import start_metrics
+from cluster.repository import ROOT, push_checkout, start_git_server
+from cluster.state import State
+from tools.commands import say
+
+PROGRAMS = ("argocd", "etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl", "kustomize")
+TOOLS = (*PROGRAMS, "kwok", "miniredis", "argocd-installation", "kwok-stages")
+"""What tools/build.py has to provide."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """A cluster by its folder: real API server, controllers and Argo CD; kwok in place of nodes and pods."""
+
+    state: State
+    tools: Path = ROOT / ".tools"
+
+    @property
+    def kubectl(self) -> Kubectl:
+        return Kubectl(self.tools / "bin" / "kubectl", self.state.kubeconfig)
+
+    @property
+    def control_plane(self) -> ControlPlane:
+        return ControlPlane(self.state, self.tools / "bin")
+
+    @property
+    def argocd(self) -> ArgoCD:
+        return ArgoCD(self.state, self.kubectl, self.tools)
+
+    def up(self) -> bool:
+        """Start all that is not running. False if there was nothing to do. Raises ClusterError."""
+        with self.state.alone():
+            if self.is_up():
+                return False
+            started = time.monotonic()
+            self.state.choose_ports()
+            self._step("etcd, API server, controllers", lambda: self.control_plane.start(self.kubectl))
+            self._step("a node of kwok", lambda: start_fake_node(self.state, self.kubectl, self.tools))
+            self._step("metrics", lambda: start_metrics(self.state, self.kubectl))
+            self._step("Git server", self._start_git)
+            self._step("Argo CD", self._start_argocd)
+            self.state.ready.write_text(f"{time.monotonic() - started:.1f}\n")
+            return True
+
+    def is_up(self) -> bool:
+        """Everything was set up once, and every process of it runs."""
+        processes = self.state.processes()
+        return self.state.ready.exists() and bool(processes) and all(one.is_alive() for one in processes)
+
+    def down(self) -> bool:
+        """End every process, the last started first, and delete the folder. False if there was none."""
+        if not self.state.folder.exists():
+            return False
+        with self.state.alone():
+            for process in reversed(self.state.processes()):
+                process.end()
+            self.state.remove()
+        return True
+
+    def _start_git(self) -> None:
+        start_git_server(self.state)
+        push_checkout(self.state)
+
+    def _start_argocd(self) -> None:
+        if not self.state.ready.exists():
+            self.argocd.install()
+            self.argocd.apply(self.state.clone / "argocd")
+        # Its parameters are among what was applied, and are read at the start.
+        self.argocd.start()
+
+    @staticmethod
+    def _step(what: str, start: Callable[[], None]) -> None:
+        started = time.monotonic()
+        start()
+        say(f"{what}: {time.monotonic() - started:.1f} s")

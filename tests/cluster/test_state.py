@@ -1,0 +1,62 @@
+"""One folder holds a cluster, and one command at a time works on it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cluster.cli import main
+from cluster.errors import ClusterError
+from cluster.metrics import IDLE, pod_metrics, set_usage
+from cluster.state import PORTS, State
+
+POD = {
+    "metadata": {"name": "web-1", "namespace": "shop", "labels": {"app.kubernetes.io/name": "web"}},
+    "spec": {"containers": [{"name": "web"}]},
+}
+
+
+def test_ports_are_chosen_once_and_differ(tmp_path: Path) -> None:
+    state = State(tmp_path)
+    state.choose_ports()
+    chosen = [state.port(name) for name in PORTS]
+    state.choose_ports()
+    assert [state.port(name) for name in PORTS] == chosen
+    assert len(set(chosen)) == len(PORTS)
+
+
+def test_port_of_no_cluster_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(ClusterError, match=r"^there is no cluster in .*none$"):
+        State(tmp_path / "none").port("git")
+
+
+def test_second_command_does_not_interfere(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    state = State(tmp_path / "cluster")
+    with state.alone():
+        assert main(["down", "--state", str(state.folder)]) == 2
+    assert capsys.readouterr().err == f"cluster: another command works on the cluster in {state.folder}\n"
+    assert main(["down", "--state", str(state.folder)]) == 0
+    assert not state.folder.exists()
+
+
+def test_up_with_pods_is_refused_rather_than_pretended(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["up", "--state", str(tmp_path / "cluster")]) == 2
+    assert capsys.readouterr().err == "cluster: only the tier without pods can be started: say --no-pods\n"
+    assert not (tmp_path / "cluster").exists()
+
+
+def test_status_of_nothing_is_not_success(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["status", "--state", str(tmp_path / "none")]) == 1
+    assert capsys.readouterr().out == "it is not up\n"
+
+
+def test_usage_is_what_a_workload_was_told(tmp_path: Path) -> None:
+    state = State(tmp_path)
+    set_usage(state, "shop", "web", "150m")
+    set_usage(state, "shop", "api", "20m")
+    assert (tmp_path / "usage.json").read_text() == '{"shop/web": "150m", "shop/api": "20m"}'
+    told = pod_metrics(POD, {"shop/web": "150m"}, "2026-01-02T03:04:05Z")
+    assert told["containers"] == [{"name": "web", "usage": {"cpu": "150m", "memory": "32Mi"}}]
+    assert told["timestamp"] == "2026-01-02T03:04:05Z"
+    assert pod_metrics(POD, {}, "2026-01-02T03:04:05Z")["containers"][0]["usage"]["cpu"] == IDLE

@@ -1,0 +1,108 @@
+"""What the end-to-end tests do to the running cluster, and how they wait for what comes of it."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from cluster.kubectl import Kubectl, Object
+from cluster.repository import git, push
+from cluster.tier import Cluster
+from cluster.waiting import until
+
+ENVIRONMENTS = {"dev": "ecommerce-dev", "staging": "ecommerce-staging", "prod": "ecommerce"}
+"""The namespace of each environment."""
+
+DEV = ENVIRONMENTS["dev"]
+SYNC_SECONDS = 120
+# Argo CD asks the repository by itself only after minutes, which is what remains if a push could not be told.
+POLL_SECONDS = 300
+MANAGED = (
+    "configmaps,cronjobs,deployments,horizontalpodautoscalers,ingresses,limitranges,networkpolicies,poddisruptionbudgets,"
+    "resourcequotas,rolebindings,roles,serviceaccounts,services,statefulsets"
+)
+
+
+@dataclass
+class Live:
+    """The cluster of a test session; ``seconds`` holds what was measured, by what it is."""
+
+    cluster: Cluster
+    seconds: dict[str, list[float]] = field(default_factory=dict)
+
+    @property
+    def kubectl(self) -> Kubectl:
+        return self.cluster.kubectl
+
+    def application(self, environment: str) -> Object:
+        found = self.kubectl.get("applications.argoproj.io", f"ecommerce-{environment}", "argocd")
+        assert found is not None, f"there is no Application ecommerce-{environment}"
+        return found
+
+    def edit(self, path: str, change: Callable[[str], str]) -> None:
+        """Change a file of the clone; a change that changes nothing is a mistake of the test."""
+        file = self.cluster.state.clone / path
+        before = file.read_text(encoding="utf-8") if file.exists() else ""
+        after = change(before)
+        assert after != before, f"{path} does not change"
+        file.write_text(after, encoding="utf-8")
+
+    def push(self, message: str) -> str:
+        return push(self.cluster.state, message)
+
+    def revert(self) -> str:
+        """`git revert` of the last commit, pushed."""
+        clone = self.cluster.state.clone
+        git(clone, "revert", "--no-edit", "HEAD")
+        git(clone, "push", "--quiet", "origin", "main")
+        return git(clone, "rev-parse", "HEAD").strip()
+
+    def wait_synced(
+        self, environment: str, revision: str, *, seconds: float = SYNC_SECONDS, healthy: bool = True
+    ) -> None:
+        """Until Argo CD says that the environment is what the commit says, and that it is healthy."""
+
+        def is_there() -> bool:
+            status = self.application(environment).get("status", {})
+            sync = status.get("sync", {})
+            there = sync.get("status") == "Synced" and sync.get("revision") == revision
+            operated = status.get("operationState", {}).get("phase") == "Succeeded"
+            return bool(there and operated and (not healthy or status.get("health", {}).get("status") == "Healthy"))
+
+        until(f"{environment} is synced to {revision[:7]}", is_there, seconds=seconds)
+
+    def wait_for(self, what: str, probe: Callable[[], Any], *, seconds: float = SYNC_SECONDS) -> Any:
+        return until(what, probe, seconds=seconds)
+
+    def measure(self, what: str, since: float) -> None:
+        self.seconds.setdefault(what, []).append(time.monotonic() - since)
+
+    def generations(self, environment: str) -> dict[str, tuple[str, object]]:
+        """What changes with each object whose wished state is written: its identity and its generation, or its data."""
+        objects = self.kubectl.list(MANAGED, ENVIRONMENTS[environment])
+        return {
+            f"{one['kind']}/{one['metadata']['name']}": (
+                one["metadata"]["uid"],
+                one["metadata"].get("generation", (one.get("data"), one.get("spec"), one.get("rules"))),
+            )
+            for one in objects
+            if one["metadata"]["name"] != "kube-root-ca.crt"
+        }
+
+
+def container(workload: Object, number: int = 0) -> Object:
+    found: Object = workload["spec"]["template"]["spec"]["containers"][number]
+    return found
+
+
+def with_image(kustomization: str, digest: str) -> str:
+    """The text of an overlay, with another digest for the frontend."""
+    return re.sub(r"(- name: frontend\n(?:    .*\n)*?    digest: ).*", rf"\g<1>{digest}", kustomization)
+
+
+def conditions(application: Object) -> dict[str, str]:
+    """What Argo CD objects to, by type."""
+    return {one["type"]: one["message"] for one in application.get("status", {}).get("conditions", [])}
