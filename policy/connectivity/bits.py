@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 
-def members(bits: int) -> Iterator[int]:
-    """The numbers in the set, ascending; by bytes, as picking one bit at a time costs the whole length each time."""
-    if bits.bit_count() <= 4:
-        while bits:
-            lowest = bits & -bits
-            yield lowest.bit_length() - 1
-            bits ^= lowest
-        return
+def members(bits: int) -> Iterable[int]:
+    """The numbers in the set, ascending."""
+    count = bits.bit_count()
+    if count == 1:
+        return (bits.bit_length() - 1,)
+    return _members(bits) if count else ()
+
+
+def _members(bits: int) -> Iterator[int]:
+    """By bytes, as picking one bit at a time costs the whole length each time."""
     skip = ((bits & -bits).bit_length() - 1) // 8
     bits >>= skip * 8
     for offset, byte in enumerate(bits.to_bytes((bits.bit_length() + 7) // 8, "little"), skip):

@@ -163,14 +163,14 @@ class Proof:
 
     def _held(self, rule: CompiledRule, bundle: _Bundle) -> int:
         """The other ends for which a rule has some of the ports."""
-        found = 0
-        for ports, destinations in rule.ports:
-            if self._table.intersection(ports, bundle.ports):
-                if bundle.direction == "egress":
-                    found |= destinations
-                elif destinations >> bundle.end & 1:
-                    return self._population.everyone
-        return found
+        side = self.connectivity.sides[bundle.direction]
+        if bundle.direction == "ingress":
+            held = side.held(rule, bundle.end)
+            return self._population.everyone if self._table.intersection(held, bundle.ports) else 0
+        if self._table.intersection(rule.numeric, bundle.ports):
+            return self._population.everyone
+        granted = side.of_rules([rule], bundle.end, 1) if rule.names else {}
+        return _any(bits for ports, bits in granted.items() if self._table.intersection(ports, bundle.ports))
 
     def _leaking(self) -> Iterator[_Bundle]:
         """What leaks, seen from the side to blame: the one that isolates; the destination's, where both do."""
@@ -241,10 +241,8 @@ class Proof:
         """The rules for an end that possibly let some of the ports through to or from another end."""
         for policy in self.connectivity.sides[direction].policies(number):
             for rule in policy.rules.get(direction, ()):
-                if rule.peers.possibly >> other & 1 and any(
-                    holders >> destination & 1 and self._table.intersection(granted, ports)
-                    for granted, holders in rule.ports
-                ):
+                held = self.connectivity.sides[direction].held(rule, destination)
+                if rule.peers.possibly >> other & 1 and self._table.intersection(held, ports):
                     yield rule
 
     @cached_property

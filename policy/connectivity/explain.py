@@ -6,7 +6,7 @@ import enum
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from policy.connectivity.bits import members
+from policy.connectivity.bits import first
 from policy.connectivity.dns import missing_dns
 from policy.connectivity.endpoints import Endpoint
 from policy.connectivity.matrix import Connectivity
@@ -103,9 +103,9 @@ def _side(
     side = connectivity.sides[direction]
     surely, possibly = connectivity.side_bounds(direction, source, destination)
     own, others = connectivity.bits(end), connectivity.bits(other)
-    number = next(members(own))
+    number = first(own)
     is_isolated = True if side.isolated >> number & 1 else None if side.doubtful >> number & 1 else False
-    reached = next(members(connectivity.bits(destination)))
+    reached = first(connectivity.bits(destination))
     reasons = tuple(
         reason
         for policy in connectivity.policies
@@ -129,10 +129,7 @@ def _reasons(
         at = policy.policy.field("spec", direction)
         yield Reason(policy, at, Verdict.NO_RULE, NO_PORTS, is_selected)
     for rule in policy.rules[direction]:
-        held = connectivity.table.NONE
-        for ports, holders in rule.ports:
-            if holders >> destination & 1:
-                held = connectivity.table.union(held, ports)
+        held = connectivity.sides[direction].held(rule, destination)
         passing = intersection(asked, connectivity.table.sets[held])
         verdict = Verdict.ADMITS
         if not rule.peers.possibly & others:

@@ -16,7 +16,7 @@ all pods that the same policies select.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -29,11 +29,12 @@ from policy.connectivity.policies import (
     CompiledRule,
     Compiler,
     Direction,
+    PortName,
     Problem,
     blocks_of,
 )
 from policy.connectivity.population import Population, addresses_endpoint
-from policy.connectivity.ports import PortSet, PortTable
+from policy.connectivity.ports import PortRange, PortSet, PortTable
 from policy.connectivity.rows import Grants, Reach, rows_of
 from policy.connectivity.selections import SAFE, Profile
 from policy.connectivity.topology import Cluster, Outside
@@ -41,6 +42,9 @@ from policy.manifests.index import Index
 from policy.manifests.resources import NetworkPolicy
 
 NOTHING: Grants = {}
+
+_FEW = 64
+"""Up to so many destinations are asked for a port by name one by one."""
 
 
 @dataclass(frozen=True)
@@ -69,8 +73,10 @@ class Side:
     ``isolated`` are those that surely are; ``doubtful`` those that possibly are, but not surely.
     """
 
-    def __init__(self, direction: Direction, policies: Iterable[CompiledPolicy], population: Population) -> None:
-        self.direction = direction
+    def __init__(
+        self, direction: Direction, policies: Iterable[CompiledPolicy], population: Population, table: PortTable
+    ) -> None:
+        self.direction, self._population, self._table = direction, population, table
         self.isolated = possibly = 0
         self._selecting: dict[int, list[CompiledPolicy]] = {}
         self._doubtful: dict[int, list[CompiledPolicy]] = {}
@@ -137,7 +143,7 @@ class Side:
         rules = [rule for policy in policies for rule in policy.rules.get(self.direction, ())]
         if not rules:
             return NOTHING
-        own = number if self.direction == "ingress" and any(rule.is_named for rule in rules) else -1
+        own = number if self.direction == "ingress" and any(rule.names for rule in rules) else -1
         key = (bound, own, *map(id, policies))
         found = self._rows.get(key)
         if found is None:
@@ -148,15 +154,44 @@ class Side:
     def of_rules(self, rules: Iterable[CompiledRule], number: int, bound: int) -> dict[int, int]:
         """What rules grant an end, surely (``bound`` 0) or possibly (1)."""
         row: dict[int, int] = {}
-        is_ingress = self.direction == "ingress"
         for rule in rules:
             bits = rule.peers[bound]
-            for ports, destinations in rule.ports:
-                if not is_ingress:
-                    row[ports] = row.get(ports, 0) | (bits & destinations)
-                elif destinations >> number & 1:
-                    row[ports] = row.get(ports, 0) | bits
-        return {ports: bits for ports, bits in row.items() if bits}
+            if not bits:
+                continue
+            if rule.numeric:
+                row[rule.numeric] = row.get(rule.numeric, 0) | bits
+            if rule.names:
+                for ports, others in self._named(rule, number, bits):
+                    row[ports] = row.get(ports, 0) | others
+        return row
+
+    def _named(self, rule: CompiledRule, number: int, bits: int) -> Iterator[tuple[int, int]]:
+        """Ports by name with the other ends (bits) for which they hold; few destinations are asked one by one."""
+        own_ports = self._population.own_ports
+        if self.direction == "ingress":
+            for ports in self._numbers(rule, own_ports(number)):
+                yield ports, bits
+        elif bits.bit_count() <= _FEW:
+            for destination in members(bits):
+                for ports in self._numbers(rule, own_ports(destination)):
+                    yield ports, 1 << destination
+        else:
+            for ports, holders in rule.ports[1 if rule.numeric else 0 :]:
+                if bits & holders:
+                    yield ports, bits & holders
+
+    def _numbers(self, rule: CompiledRule, own: Mapping[PortName, Sequence[int]]) -> Iterator[int]:
+        for name in rule.names:
+            for port in own.get(name, ()):
+                yield self._table.number((PortRange(name[0], port, port),))
+
+    def held(self, rule: CompiledRule, destination: int) -> int:
+        """The number of the port set that a rule has for a destination."""
+        found = rule.numeric
+        if rule.names:
+            for ports in self._numbers(rule, self._population.own_ports(destination)):
+                found = self._table.union(found, ports)
+        return found
 
 
 class Connectivity:
@@ -181,7 +216,7 @@ class Connectivity:
         self.compiler = Compiler(self.population, self.table)
         self.policies = tuple(self.compiler.policy(policy) for policy in policies)
         self.sides: Mapping[Direction, Side] = {
-            direction: Side(direction, self.policies, self.population) for direction in DIRECTIONS
+            direction: Side(direction, self.policies, self.population, self.table) for direction in DIRECTIONS
         }
         self.problems: tuple[Problem, ...] = tuple(self.compiler.problems)
 

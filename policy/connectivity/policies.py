@@ -46,6 +46,10 @@ class Ports(NamedTuple):
     destinations: int
 
 
+PortName = tuple[str, str]
+"""Protocol and name of a port."""
+
+
 class CompiledRule(NamedTuple):
     """One rule of a policy: whom it admits (all peers together), and on which ports."""
 
@@ -54,8 +58,10 @@ class CompiledRule(NamedTuple):
     position: int
     peers: Selection
     ports: tuple[Ports, ...]
-    is_named: bool
-    """Whether some port is a name, so that it differs from destination to destination."""
+    numeric: int
+    """The number of the port set that holds for every destination."""
+    names: tuple[PortName, ...]
+    """Ports by name, which differ from destination to destination; ``ports`` has them resolved for all of these."""
 
     @property
     def at(self) -> Field:
@@ -69,6 +75,14 @@ class CompiledRule(NamedTuple):
         if self.direction == "egress":
             rules = spec.egress
         return (rules or ())[self.position]
+
+
+class _Resolved(NamedTuple):
+    """The last three fields of a ``CompiledRule``."""
+
+    ports: tuple[Ports, ...]
+    numeric: int
+    names: tuple[PortName, ...]
 
 
 class CompiledPolicy(NamedTuple):
@@ -117,7 +131,7 @@ class Compiler:
 
     def __init__(self, population: Population, table: PortTable) -> None:
         self._population, self._table = population, table
-        self._ports: dict[tuple[NetworkPolicyPort, ...], tuple[tuple[Ports, ...], bool]] = {}
+        self._ports: dict[tuple[NetworkPolicyPort, ...], _Resolved] = {}
         self.problems: list[Problem] = []
 
     def policy(self, policy: NetworkPolicy) -> CompiledPolicy:
@@ -155,8 +169,11 @@ class Compiler:
                     surely |= one.surely
                     possibly |= one.possibly
                 selection = Selection(surely, possibly)
-            ports, is_named = self._ports_of(policy, direction, position, rule.ports)
-            compiled.append(CompiledRule(policy, direction, position, selection, ports, is_named))
+            compiled.append(
+                CompiledRule(
+                    policy, direction, position, selection, *self._ports_of(policy, direction, position, rule.ports)
+                )
+            )
         return tuple(compiled)
 
     def _peer(
@@ -189,29 +206,31 @@ class Compiler:
         direction: Direction,
         position: int,
         ports: tuple[NetworkPolicyPort, ...] | None,
-    ) -> tuple[tuple[Ports, ...], bool]:
+    ) -> _Resolved:
         if not ports:
-            return (Ports(PortTable.ALL, self._population.everyone),), False
+            return _Resolved((Ports(PortTable.ALL, self._population.everyone),), PortTable.ALL, ())
         found = self._ports.get(ports)
         if found is None:
             numeric: list[PortRange] = []
             resolved: list[Ports] = []
-            is_named = is_wrong = False
+            names: list[PortName] = []
+            is_wrong = False
             for number, port in enumerate(ports):
                 problem = ports_problem(port)
                 if problem is not None:
                     is_wrong = True
                     self._problem(policy.field("spec", direction, position, "ports", number), problem)
                 elif isinstance(port.port, str):
-                    is_named = True
+                    names.append((port.protocol or "TCP", port.port))
                     resolved.extend(self._named(port.protocol or "TCP", port.port))
                 else:
                     first = port.port or FIRST_PORT
                     last = port.end_port or port.port or LAST_PORT
                     numeric.append(PortRange(port.protocol or "TCP", first, last))
+            everywhere = self._table.number(port_set(numeric))
             if numeric:
-                resolved.insert(0, Ports(self._table.number(port_set(numeric)), self._population.everyone))
-            found = tuple(resolved), is_named
+                resolved.insert(0, Ports(everywhere, self._population.everyone))
+            found = _Resolved(tuple(resolved), everywhere, tuple(names))
             if not is_wrong:
                 self._ports[ports] = found
         return found

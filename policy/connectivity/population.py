@@ -89,6 +89,7 @@ class Population:
         self._node_ranges = tuple(interval_of(str(item)) for item in cluster.nodes)
         self._selected: dict[object, Selection] = {}
         self._blocks: dict[Block, Selection] = {}
+        self._own_ports: dict[int, dict[tuple[str, str], list[int]]] = {}
 
     def _endpoint(self, item: Workload) -> Endpoint:
         host = bool(item.pod.host_network) and not self.profile.host_network_is_pod
@@ -361,33 +362,35 @@ class Population:
 
     # ports
 
+    def own_ports(self, number: int) -> Mapping[tuple[str, str], Sequence[int]]:
+        """The ports of an end that have a name: by protocol and name."""
+        found = self._own_ports.get(number)
+        if found is None:
+            found = self._own_ports[number] = {}
+            item = self._pods[number] if number < self.first_address else None
+            if item is not None and item.workload is not None:
+                for port in declared_ports(item.workload):
+                    if port.name:
+                        found.setdefault((port.transport, port.name), []).append(port.container_port)
+            elif item is not None and item.outside is not None:
+                for named in item.outside.ports:
+                    found.setdefault((named.protocol, named.name), []).append(named.number)
+        return found
+
     def ports_text(self, endpoint: Endpoint) -> str:
         """The named ports of an endpoint, for people: ``http TCP 8080``."""
-        bit = 1 << self.number_of[endpoint.key]
-        return (
-            ", ".join(
-                f"{name} {protocol} {port}"
-                for (protocol, name), numbers in self.named_ports.items()
-                for port, holders in numbers.items()
-                if holders & bit
-            )
-            or "none with a name"
-        )
+        own = self.own_ports(self.number_of[endpoint.key])
+        texts = [f"{name} {protocol} {port}" for (protocol, name), numbers in own.items() for port in numbers]
+        return ", ".join(texts) or "none with a name"
 
     @cached_property
     def named_ports(self) -> Mapping[tuple[str, str], Mapping[int, int]]:
         """By protocol and name: the pods that call a number so."""
         found: dict[tuple[str, str], dict[int, list[int]]] = {}
-        for number, item in enumerate(self._pods):
-            if item.workload is not None:
-                for port in declared_ports(item.workload):
-                    if port.name:
-                        found.setdefault((port.transport, port.name), {}).setdefault(port.container_port, []).append(
-                            number
-                        )
-            elif item.outside is not None:
-                for named in item.outside.ports:
-                    found.setdefault((named.protocol, named.name), {}).setdefault(named.number, []).append(number)
+        for number in range(self.first_address):
+            for name, ports in self.own_ports(number).items():
+                for port in ports:
+                    found.setdefault(name, {}).setdefault(port, []).append(number)
         return {
             name: {port: bits_of(numbers) for port, numbers in by_number.items()} for name, by_number in found.items()
         }

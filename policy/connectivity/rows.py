@@ -140,6 +140,12 @@ class _Meeting:
 
 def _disjoint(row: dict[int, int], table: PortTable) -> dict[int, int]:
     """The row with each destination in one port set alone: the union of those that it was in."""
+    together = count = 0
+    for destinations in row.values():
+        together |= destinations
+        count += destinations.bit_count()
+    if together.bit_count() == count:
+        return row
     parts: dict[int, int] = {}
     for ports, destinations in row.items():
         left = destinations

@@ -67,6 +67,10 @@ class Stated:
         self._named = 0
         self._resolved: dict[FlowEnd, _Ends] = {}
         self._stated: list[tuple[Flow, int, int, int]] = []
+        ends = (end for flow in topology.flows for some in (flow.sources, flow.destinations) for end in some)
+        self._is_exact = all(each.permitted == each.required for each in map(self._end, ends))
+        if self._is_exact:  # what is permitted is then what must work
+            self.out_required, self.in_required = self.out_permitted, self.in_permitted
         for flow in topology.flows:
             self._state(flow)
 
@@ -90,24 +94,30 @@ class Stated:
             self._stated.append((flow, sources.required, to.required, ports))
             for number in members(sources.permitted & pods):
                 _add(self.out_permitted, number, ports, to.permitted)
-            for number in members(sources.required & pods):
-                _add(self.out_required, number, ports, to.required)
             for number in members(to.permitted & pods):
                 _add(self.in_permitted, number, ports, sources.permitted)
+            if self._is_exact:
+                continue
+            for number in members(sources.required & pods):
+                _add(self.out_required, number, ports, to.required)
             for number in members(to.required & pods):
                 _add(self.in_required, number, ports, sources.required)
 
     def _ends(self, flow: Flow, ends: tuple[FlowEnd, ...]) -> _Ends:
         permitted = required = 0
         for end in ends:
-            found = self._resolved.get(end)
-            if found is None:
-                found = self._resolved[end] = self._resolve(end)
+            found = self._end(end)
             if not found.permitted and not found.required:
                 self.unknown_ends.append(UnknownEnd(flow, end))
             permitted |= found.permitted
             required |= found.required
         return _Ends(permitted, required)
+
+    def _end(self, end: FlowEnd) -> _Ends:
+        found = self._resolved.get(end)
+        if found is None:
+            found = self._resolved[end] = self._resolve(end)
+        return found
 
     def _resolve(self, end: FlowEnd) -> _Ends:
         population = self._population
