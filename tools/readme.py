@@ -102,6 +102,9 @@ def _prove() -> None:
         proof = Proof(connectivity_of(side), side.topology)
         wrong = [f"{leak.source} -> {leak.destination} : {described(leak.ports)} is not stated" for leak in proof.leaks]
         wrong += [f"{broken.source} -> {broken.destination} does not work" for broken in proof.broken]
+        wrong += [f"{workload.ref} is in no flow" for workload in proof.stated.unknown_workloads]
+        wrong += [f"there is no {unknown.end}" for unknown in proof.stated.unknown_ends]
+        wrong += [f"{unknown.destination} has no port {unknown.port}" for unknown in proof.stated.unknown_ports]
         if wrong:
             raise SystemExit(f"{side.overlay.name} is not proven, so nothing is drawn: {'; '.join(wrong)}")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from itertools import permutations
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from policy.connectivity.contract import Proof
+from policy.connectivity.endpoints import Endpoint
 from policy.connectivity.matrix import Connectivity
+from policy.connectivity.ports import ALL_PORTS, PortRange, port_set
 from policy.connectivity.topology import load_topology
 from policy.manifests.decode import resources_of
 from policy.manifests.index import Index
@@ -72,12 +75,18 @@ def test_all_environments_need_the_same(monkeypatch: pytest.MonkeyPatch, run: Ru
 
 
 WORKLOADS = ("web", "api", "shop/db", "other/db", "job", "*")
-PORTS = ("TCP 80", "UDP 53", "TCP 8000-8100", "SCTP", "all")
+PORTS = {
+    "TCP 80": (PortRange("TCP", 80, 80),),
+    "UDP 53": (PortRange("UDP", 53, 53),),
+    "TCP 8000-8100": (PortRange("TCP", 8000, 8100),),
+    "SCTP": (PortRange("SCTP", 1, 65535),),
+    "all": ALL_PORTS,
+}
 flows = st.lists(
     st.tuples(
         st.sampled_from((*WORKLOADS, "monitoring", "internet", "office", "dns")),
         st.sampled_from((*WORKLOADS, "monitoring", "internet", "office", "dns")),
-        st.sampled_from(PORTS),
+        st.sampled_from(tuple(PORTS)),
     ).filter(lambda flow: flow[0] in WORKLOADS or flow[1] in WORKLOADS),
     max_size=6,
     unique=True,
@@ -103,6 +112,20 @@ def test_whatever_is_stated_is_proven_of_what_is_written(
 
     assert found.leaks == ()
     assert found.broken == ()
+    pods = [item for item in found.connectivity.endpoints if item.is_in_git]
+    for source, destination in permutations(pods, 2):
+        wanted = port_set(
+            one
+            for begin, end, port in stated
+            if begin in _meant(source) and end in _meant(destination)
+            for one in PORTS[port]
+        )
+        assert found.connectivity.allowed_bounds(source, destination) == (wanted, wanted), (source, destination)
+
+
+def _meant(endpoint: Endpoint) -> tuple[str, ...]:
+    """How the flows above name a workload."""
+    return ("*", endpoint.name, f"{endpoint.namespace}/{endpoint.name}")
 
 
 def test_what_every_pod_may_do_is_one_policy(tmp_path: Path, run: Run) -> None:
