@@ -50,7 +50,9 @@ class ArgoCD:
         self._apply("--kustomize", manifests / "crds")
         self._apply("--kustomize", manifests / "base" / "config")
         names = [f"customresourcedefinition/{name}" for name in _DEFINITIONS]
-        self.kubectl.run("wait", "--for=condition=Established", "--timeout=60s", *names, seconds=70)
+        # Asked again: kubectl takes a definition that has no conditions yet for an error.
+        wait = ("wait", "--for=condition=Established", "--timeout=1s", *names)
+        until("Argo CD's definitions are established", lambda: self.kubectl.run(*wait), seconds=_READY_SECONDS)
 
     def apply(self, folder: Path) -> None:
         """What the README asks for, once."""

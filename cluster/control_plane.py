@@ -146,7 +146,6 @@ class ControlPlane:
             "--requestheader-extra-headers-prefix=X-Remote-Extra-",
             f"--proxy-client-cert-file={pki / 'front-proxy.crt'}",
             f"--proxy-client-key-file={pki / 'front-proxy.key'}",
-            "--enable-aggregator-routing=true",
         ]
 
     def _client(self, name: str) -> list[str]:

@@ -18,7 +18,7 @@ from cluster.waiting import until
 NODE = "fake"
 _ANNOTATION = "kwok.x-k8s.io/node"
 _VOLUMES = 24
-_CAPACITY = {"cpu": "32", "memory": "64Gi", "pods": "200"}
+_CAPACITY = {"cpu": "32", "ephemeral-storage": "500Gi", "memory": "64Gi", "pods": "200"}
 
 
 def start_fake_node(state: State, kubectl: Kubectl, tools: Path) -> None:

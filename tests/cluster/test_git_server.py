@@ -97,5 +97,5 @@ def test_chunked_bodies_are_put_together() -> None:
     import io
 
     handler = partial(Handler.__new__, Handler)()
-    handler.rfile = io.BufferedReader(io.BytesIO(b"3\r\nabc\r\n2;x=y\r\nde\r\n0\r\n\r\n"))  # type: ignore[arg-type]
+    handler.rfile = io.BufferedReader(io.BytesIO(b"3\r\nabc\r\n2;x=y\r\nde\r\n0\r\n\r\n"))
     assert handler._chunks() == b"abcde"

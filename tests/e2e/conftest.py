@@ -7,6 +7,7 @@ import os
 import statistics
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -48,16 +49,20 @@ def left_behind(folder: Path) -> list[str]:
 @pytest.fixture(scope="session")
 def live(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Live]:
     folder = tmp_path_factory.mktemp("e2e") / "cluster"
+    session = Live(Cluster(State(folder)), started=time.monotonic())
     done = run_cluster("up", "--no-pods", "--state", folder)
     try:
         assert done.returncode == 0, done.stderr
-        session = Live(Cluster(State(folder)))
+        session.measure("up, from nothing", session.started)
         request.config.stash[STARTED] = session
         yield session
     finally:
         if request.session.testsfailed:
             print("\n".join(f"{one.name}: {one.last_lines(5)}" for one in State(folder).processes()))
+        session.memory = sum(process.memory() for process in State(folder).processes())
+        ending = time.monotonic()
         done = run_cluster("down", "--state", folder)
+        session.measure("down", ending)
     assert (done.returncode, done.stderr) == (0, "")
     assert left_behind(folder) == []
     assert not folder.exists()
@@ -77,6 +82,7 @@ def deployed(live: Live) -> Live:
         live.kubectl.patch("applications.argoproj.io", "ecommerce-prod", "argocd", {"operation": operation})
     for environment in ("dev", "staging", "prod"):
         live.wait_synced(environment, revision, seconds=240)
+    live.measure("up, from nothing, until all environments are healthy", live.started)
     return live
 
 
@@ -94,6 +100,9 @@ def dev(deployed: Live) -> Iterator[Live]:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     live = config.stash.get(STARTED, None)
-    for what, seconds in sorted(live.seconds.items()) if live else []:
+    if live is None:
+        return
+    terminalreporter.write_line(f"memory of all processes, at the end: {live.memory / 2**20:.0f} MiB")
+    for what, seconds in sorted(live.seconds.items()):
         median = statistics.median(seconds)
         terminalreporter.write_line(f"{what}: {median:.1f} s, median of {len(seconds)} (up to {max(seconds):.1f} s)")

@@ -28,9 +28,11 @@ MANAGED = (
 
 @dataclass
 class Live:
-    """The cluster of a test session; ``seconds`` holds what was measured, by what it is."""
+    """The cluster of a test session; ``seconds`` holds what was measured, by what it is, ``memory`` is in bytes."""
 
     cluster: Cluster
+    started: float
+    memory: int = 0
     seconds: dict[str, list[float]] = field(default_factory=dict)
 
     @property
