@@ -16,7 +16,7 @@ all pods that the same policies select.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -29,12 +29,11 @@ from policy.connectivity.policies import (
     CompiledRule,
     Compiler,
     Direction,
-    PortName,
     Problem,
     blocks_of,
 )
 from policy.connectivity.population import Population, addresses_endpoint
-from policy.connectivity.ports import PortRange, PortSet, PortTable
+from policy.connectivity.ports import FIRST_PORT, LAST_PORT, PortRange, PortSet, PortTable
 from policy.connectivity.rows import Grants, Reach, rows_of
 from policy.connectivity.selections import SAFE, Profile
 from policy.connectivity.topology import Cluster, Outside
@@ -161,35 +160,43 @@ class Side:
             if rule.numeric:
                 row[rule.numeric] = row.get(rule.numeric, 0) | bits
             if rule.names:
-                for ports, others in self._named(rule, number, bits):
+                for ports, others in self._named(rule, number, bits, bound):
                     row[ports] = row.get(ports, 0) | others
         return row
 
-    def _named(self, rule: CompiledRule, number: int, bits: int) -> Iterator[tuple[int, int]]:
+    def _named(self, rule: CompiledRule, number: int, bits: int, bound: int) -> Iterator[tuple[int, int]]:
         """Ports by name with the other ends (bits) for which they hold; few destinations are asked one by one."""
-        own_ports = self._population.own_ports
         if self.direction == "ingress":
-            for ports in self._numbers(rule, own_ports(number)):
+            for ports in self._numbers(rule, number, bound):
                 yield ports, bits
         elif bits.bit_count() <= _FEW:
             for destination in members(bits):
-                for ports in self._numbers(rule, own_ports(destination)):
+                for ports in self._numbers(rule, destination, bound):
                     yield ports, 1 << destination
         else:
             for ports, holders in rule.ports[1 if rule.numeric else 0 :]:
                 if bits & holders:
                     yield ports, bits & holders
+            unknown = bits & self._population.with_unknown_ports
+            for destination in members(unknown) if bound else ():
+                for ports in self._numbers(rule, destination, bound):
+                    yield ports, 1 << destination
 
-    def _numbers(self, rule: CompiledRule, own: Mapping[PortName, Sequence[int]]) -> Iterator[int]:
+    def _numbers(self, rule: CompiledRule, destination: int, bound: int) -> Iterator[int]:
+        """The port sets that the names of a rule mean at a destination: possibly any, where nobody says its names."""
+        is_unknown = bound and self._population.with_unknown_ports >> destination & 1
+        own = self._population.own_ports(destination)
         for name in rule.names:
+            if is_unknown:
+                yield self._table.number((PortRange(name[0], FIRST_PORT, LAST_PORT),))
             for port in own.get(name, ()):
                 yield self._table.number((PortRange(name[0], port, port),))
 
-    def held(self, rule: CompiledRule, destination: int) -> int:
-        """The number of the port set that a rule has for a destination."""
+    def held(self, rule: CompiledRule, destination: int, bound: int = 1) -> int:
+        """The number of the port set that a rule has for a destination, surely (``bound`` 0) or possibly (1)."""
         found = rule.numeric
         if rule.names:
-            for ports in self._numbers(rule, self._population.own_ports(destination)):
+            for ports in self._numbers(rule, destination, bound):
                 found = self._table.union(found, ports)
         return found
 

@@ -362,6 +362,17 @@ class Population:
 
     # ports
 
+    @cached_property
+    def with_unknown_ports(self) -> int:
+        """The pods of which nobody says what they call their ports: a name may mean any number there."""
+        if self.profile.exact_labels:
+            return 0
+        return bits_of(
+            number
+            for number, item in enumerate(self._pods)
+            if not item.is_in_git and not (item.outside is not None and item.outside.ports)
+        )
+
     def own_ports(self, number: int) -> Mapping[tuple[str, str], Sequence[int]]:
         """The ports of an end that have a name: by protocol and name."""
         found = self._own_ports.get(number)

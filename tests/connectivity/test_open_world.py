@@ -1,17 +1,19 @@
 """What is proven holds for pods that are not in Git: what somebody runs is among what the evaluator thinks possible.
 
 Such a pod is put into a namespace of the cluster, without labels (what labels would let it through there is the rule
-policy-exposure's to say), or into a new one, with whatever labels, and decided slowly.
+policy-exposure's to say), or into a new one, with whatever labels, and decided slowly. It calls its ports as it likes.
 """
 
 from __future__ import annotations
 
 import random
 from typing import Any
+from unittest.mock import patch
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from policy.connectivity import matrix
 from policy.connectivity.endpoints import Endpoint, EndpointKind
 from policy.connectivity.ports import PortSet
 
@@ -33,15 +35,21 @@ def strange(seed: int, made: Manifests) -> list[dict[str, Any]]:
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {"name": "strange", "namespace": namespace, "labels": labels},
-        "spec": {"containers": [{"name": "app", "image": "app"}]},
+        "spec": maker.pod() | {"hostNetwork": False},
     }
     stated = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NEW, "labels": maker.labels()}}
     return [pod, stated] if namespace == NEW else [pod]
 
 
 @settings(max_examples=EXAMPLES, derandomize=DERANDOMIZE, deadline=None, database=None)
-@given(st.integers(0, 2**64 - 1))
-def test_whatever_somebody_runs_was_thought_possible(seed: int) -> None:
+@given(st.integers(0, 2**64 - 1), st.sampled_from([0, 64]))
+def test_whatever_somebody_runs_was_thought_possible(seed: int, few: int) -> None:
+    """Ports by name are looked up in either way: one by one for few destinations, by holders for many."""
+    with patch.object(matrix, "_FEW", few):
+        _is_thought_possible(seed)
+
+
+def _is_thought_possible(seed: int) -> None:
     made = Maker(seed).cluster()
     evaluator = Evaluator(made.documents, made.pod_networks, made.node_networks)
     cluster = naive.read((*made.documents, *strange(seed, made)), made.pod_networks, made.node_networks)
