@@ -25,7 +25,7 @@ from policy.connectivity.policies import (
 )
 from policy.connectivity.ports import NO_PORTS, PortSet
 from policy.connectivity.selections import NAMESPACE_NAME, NOBODY
-from policy.findings import Field
+from policy.findings import Field, FieldPath, ObjectRef
 from policy.manifests.index import Index
 from policy.manifests.names import nearest
 from policy.manifests.pod_spec import ContainerPort
@@ -63,10 +63,11 @@ class DeadPolicy:
 
 @dataclass(frozen=True, slots=True)
 class DeadPeer:
-    """A peer that admits nobody.
+    """A peer that admits nobody who is known.
 
     ``together_with`` is the index of the peer beside it that, taken with it as one, admits somebody; ``breaks`` says
-    that a flow of the contract does not work because of it, or something leaks.
+    that a flow of the contract does not work because of it, or something leaks; ``opens`` that it lets in whoever is
+    made outside of Git as it asks for.
     """
 
     rule: CompiledRule
@@ -77,6 +78,7 @@ class DeadPeer:
     is_unknown: bool
     together_with: int | None
     breaks: bool = False
+    opens: bool = False
 
     @property
     def at(self) -> Field:
@@ -190,10 +192,13 @@ class Faults:
         if proof is None:
             return tuple(found)
         leaking = {key_of(leak.by) for leak in proof.leaks if leak.by}
-        return tuple(replace(dead, breaks=self._breaks(dead) or self._opens(dead, leaking)) for dead in found)
+        return tuple(self._judged(dead, is_leaking=key_of(dead.rule) in leaking) for dead in found)
 
-    def _opens(self, dead: DeadPeer, leaking: Set[RuleKey]) -> bool:
-        return dead.together_with is not None and key_of(dead.rule) in leaking
+    def _judged(self, dead: DeadPeer, *, is_leaking: bool) -> DeadPeer:
+        selection = self._connectivity.compiler.peer(dead.rule.policy, dead.peer)
+        opens = is_leaking and not isinstance(selection, str) and bool(selection.possibly)
+        leaks = opens or (is_leaking and dead.together_with is not None)
+        return replace(dead, breaks=leaks or self._breaks(dead), opens=opens)
 
     def _rules(self) -> Iterator[CompiledRule]:
         """The rules of policies that select somebody: one that selects nobody is told as a whole."""
@@ -204,13 +209,13 @@ class Faults:
 
     def _dead_peers(self, rule: CompiledRule) -> Iterator[DeadPeer]:
         peers = rule.raw.peers or ()
-        if len(peers) == 1 and rule.peers.possibly:
+        if len(peers) == 1 and self._known(rule.peers.possibly):
             return
         for number, peer in enumerate(peers):
             if peer.ip_block is not None:
                 continue
             selection = self._connectivity.compiler.peer(rule.policy, peer)
-            if isinstance(selection, str) or self._without_stranger(selection.possibly):
+            if isinstance(selection, str) or self._known(selection.possibly):
                 continue
             names: tuple[str, ...] | None = (rule.policy.namespace,)
             if peer.namespace_selector is not None:
@@ -227,9 +232,9 @@ class Faults:
                 self._together_with(rule, peers, number),
             )
 
-    def _without_stranger(self, bits: int) -> int:
-        stranger = self._population.stranger
-        return bits & ~(1 << stranger) if stranger is not None else bits
+    def _known(self, bits: int) -> int:
+        """The ends of a set that something declares, and undeclared pods beside workloads."""
+        return bits & ~self._population.unknown_outside
 
     def _is_known(self, namespace: str) -> bool:
         return namespace in self._population.by_namespace or namespace in self._index.names("Namespace", "")
@@ -241,7 +246,7 @@ class Faults:
         for other, peer in enumerate(peers):
             if peer.namespace_selector is not None and peer.pod_selector is None:
                 both = self._population.peers(rule.policy.namespace, pods, peer.namespace_selector)
-                if self._without_stranger(both.possibly):
+                if self._known(both.possibly):
                     return other
         return None
 
@@ -413,7 +418,18 @@ class Faults:
         proof = self._isolation.proof
         told = {key_of(each.rule) for each in self.unserved_ports}
         told |= {key_of(each.rule) for each in self.dead_peers if each.together_with is not None}
-        return tuple(leak for leak in (proof.leaks if proof else ()) if leak.by is None or key_of(leak.by) not in told)
+        opened = {(each.at.object, each.at.path) for each in self.dead_peers if each.opens}
+        return tuple(
+            leak
+            for leak in (proof.leaks if proof else ())
+            if leak.by is None or not (key_of(leak.by) in told or self._passes(leak, opened))
+        )
+
+    def _passes(self, leak: Leak, peers: Set[tuple[ObjectRef, FieldPath]]) -> bool:
+        """Whether one of some peers lets the other end of a leak through."""
+        proof = self._isolation.proof
+        peer = proof.peer_of(leak) if proof and peers else None
+        return peer is not None and (peer[0].object, peer[0].path) in peers
 
     @cached_property
     def broken(self) -> tuple[Broken, ...]:

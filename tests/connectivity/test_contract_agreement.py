@@ -30,7 +30,7 @@ OUTSIDE: dict[str, dict[str, Any]] = {
     "everywhere": {"cidrs": ["0.0.0.0/0", "::/0"]},
     "dns": {"namespace": "kube-system", "labels": {"app": "a"}, "ports": {"web": "TCP 80"}},
 }
-DNS = naive.Pod("kube-system", "dns", {"app": "a"}, (("web", "TCP", 80),))
+DNS = naive.Pod("kube-system", "dns", {"app": "a"}, (("web", "TCP", 80),), has_more_labels=True)
 Flow = tuple[str, str, str, int]
 """Source, destination, protocol, port."""
 
