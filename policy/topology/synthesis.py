@@ -168,7 +168,7 @@ class _Synthesis:
 
     def _unlisted(self, namespace: str) -> int | None:
         """The number that stands for pods of a namespace that nothing declares: ``*`` is stated for them too."""
-        return next(members(self._population.unlisted_in(namespace)), None)
+        return next(iter(members(self._population.unlisted_in(namespace))), None)
 
     def _opens(self, number: int) -> bool:
         return bool(self._stated.in_permitted.get(number) or self._stated.out_permitted.get(number))
