@@ -34,7 +34,7 @@ from policy.connectivity.policies import (
     blocks_of,
 )
 from policy.connectivity.population import Population, addresses_endpoint
-from policy.connectivity.ports import PortRange, PortSet, PortTable
+from policy.connectivity.ports import FIRST_PORT, LAST_PORT, PortRange, PortSet, PortTable
 from policy.connectivity.rows import Grants, Reach, rows_of
 from policy.connectivity.selections import SAFE, Profile
 from policy.connectivity.topology import Cluster, Outside
@@ -163,7 +163,22 @@ class Side:
             if rule.names:
                 for ports, others in self._named(rule, number, bits):
                     row[ports] = row.get(ports, 0) | others
+                unstated = self._unstated(number, bits) if bound else 0
+                for ports in self._whole(rule) if unstated else ():
+                    row[ports] = row.get(ports, 0) | unstated
         return row
+
+    def _unstated(self, number: int, others: int) -> int:
+        """The other ends (bits) with which the destination is a pod that nobody declares."""
+        unstated = self._population.unstated
+        if self.direction == "egress":
+            return others & unstated
+        return others if unstated >> number & 1 else 0
+
+    def _whole(self, rule: CompiledRule) -> Iterator[int]:
+        """Every port of the protocols of ports by name: a pod that nobody declares may call any number so."""
+        for protocol, _ in rule.names:
+            yield self._table.number((PortRange(protocol, FIRST_PORT, LAST_PORT),))
 
     def _named(self, rule: CompiledRule, number: int, bits: int) -> Iterator[tuple[int, int]]:
         """Ports by name with the other ends (bits) for which they hold; few destinations are asked one by one."""
@@ -186,10 +201,12 @@ class Side:
                 yield self._table.number((PortRange(name[0], port, port),))
 
     def held(self, rule: CompiledRule, destination: int) -> int:
-        """The number of the port set that a rule has for a destination."""
+        """The number of the port set that a rule may have for a destination."""
         found = rule.numeric
         if rule.names:
-            for ports in self._numbers(rule, self._population.own_ports(destination)):
+            is_unstated = self._population.unstated >> destination & 1
+            own = self._whole(rule) if is_unstated else self._numbers(rule, self._population.own_ports(destination))
+            for ports in own:
                 found = self._table.union(found, ports)
         return found
 

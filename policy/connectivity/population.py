@@ -179,6 +179,15 @@ class Population:
         )
 
     @cached_property
+    def unstated(self) -> int:
+        """The pods that nothing declares: what they call their ports is not known."""
+        return bits_of(
+            number
+            for number, item in enumerate(self._pods)
+            if item.type in (EndpointKind.UNLISTED, EndpointKind.STRANGER)
+        )
+
+    @cached_property
     def unlisted_beside_workloads(self) -> int:
         """The pods that nothing declares, of the namespaces of workloads."""
         namespaces = {item.namespace for item in self._pods[: self.in_git]}
