@@ -73,7 +73,8 @@ class Live:
             status = self.application(environment).get("status", {})
             sync = status.get("sync", {})
             there = sync.get("status") == "Synced" and sync.get("revision") == revision
-            operated = status.get("operationState", {}).get("phase") == "Succeeded"
+            # A commit that is live already, as after a refused one, is synced without an operation of its own.
+            operated = status.get("operationState", {}).get("phase") not in ("Running", "Terminating")
             return bool(there and operated and (not healthy or status.get("health", {}).get("status") == "Healthy"))
 
         until(f"{environment} is synced to {revision[:7]}", is_there, seconds=seconds, every=ASK_SECONDS)
