@@ -96,6 +96,7 @@ class ControlPlane:
                 f"--advertise-address={ADVERTISED}",
                 "--endpoint-reconciler-type=none",
                 f"--service-cluster-ip-range={SERVICES}",
+                "--allow-privileged=true",  # so that pod security is what refuses it
                 "--authorization-mode=Node,RBAC",
                 "--enable-admission-plugins=NodeRestriction",
                 f"--client-ca-file={pki / 'ca.crt'}",

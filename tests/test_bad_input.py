@@ -210,6 +210,7 @@ SETTINGS = {
         '\n[environments]\nprod = "gone"\n',
         "policy.toml:3: environment prod: there is no folder gone",
     ),
+    "a contract that is not there": ('[topology]\npath = "x.yaml"\n', "policy.toml:2: there is no file x.yaml"),
     "an exception without a reason": (
         EXCEPTION + 'owner = "shop"\n',
         "policy.toml:1: exception: ",
@@ -256,6 +257,17 @@ def test_settings_that_cannot_be_understood(
 
     assert expected in said
     assert len(said.splitlines()) == 1
+
+
+def test_a_contract_that_cannot_be_understood_does_not_hide_the_findings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: web}\nspec: {containers: [{name: app, image: web}]}\n"
+    files = {"policy.toml": '[topology]\npath = "flows.yaml"\n', "flows.yaml": "flows: []\nflow: []\n", "pod.yaml": pod}
+    write(tmp_path, dict(files))
+    said = run(tmp_path, ["pod.yaml"], monkeypatch, capsys)
+    assert "flows.yaml:2: " in said
+    assert "image-pinned" in said
 
 
 def test_settings_that_cannot_be_read(

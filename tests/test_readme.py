@@ -27,6 +27,9 @@ ON_A_CLUSTER = {
     "kubectl rollout restart -n argocd statefulset argocd-application-controller",
 }
 
+LIVE = {"python3 tools/tox.py run -e up", "python3 tools/tox.py run -e down"}
+"""What tests/e2e does, with a cluster of its own."""
+
 
 def test_what_it_shows_is_fresh() -> None:
     done = subprocess.run(
@@ -92,6 +95,8 @@ def test_continuous_integration_calls_its_two_commands() -> None:
 
     assert set(calls) >= BY_CI
     assert set(COMMANDS) >= BY_CI
+    assert "python3 tools/tox.py run -e e2e" in calls
+    assert set(COMMANDS) >= LIVE
 
 
 def test_kubectl_applies_what_argocd_builds() -> None:
@@ -116,7 +121,7 @@ def find(program: str, site: Path) -> str:
     return str(find_tool(program, wanted=None, root=REPOSITORY))
 
 
-@pytest.mark.parametrize("command", [each for each in COMMANDS if each not in BY_CI | ON_A_CLUSTER])
+@pytest.mark.parametrize("command", [each for each in COMMANDS if each not in BY_CI | ON_A_CLUSTER | LIVE])
 def test_a_command_works(command: str, tmp_path: Path) -> None:
     arguments = shlex.split(command.replace("path/to/overlay", "overlays/dev"))
     site = tmp_path / "site"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import NamedTuple
 
 V6 = 1 << 32
@@ -47,6 +48,7 @@ def address_text(number: int) -> str:
     return str(IPv6Address(number - V6) if number >= V6 else IPv4Address(number))
 
 
+@lru_cache(maxsize=1 << 16)
 def interval_of(cidr: str) -> Interval:
     """The addresses of a CIDR.
 

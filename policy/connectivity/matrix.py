@@ -16,7 +16,7 @@ all pods that the same policies select.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -29,6 +29,7 @@ from policy.connectivity.policies import (
     CompiledRule,
     Compiler,
     Direction,
+    PortName,
     Problem,
     blocks_of,
 )
@@ -160,35 +161,42 @@ class Side:
             if rule.numeric:
                 row[rule.numeric] = row.get(rule.numeric, 0) | bits
             if rule.names:
-                for ports, others in self._named(rule, number, bits, bound):
+                for ports, others in self._named(rule, number, bits):
                     row[ports] = row.get(ports, 0) | others
+                unstated = self._unstated(number, bits) if bound else 0
+                for ports in self._whole(rule) if unstated else ():
+                    row[ports] = row.get(ports, 0) | unstated
         return row
 
-    def _named(self, rule: CompiledRule, number: int, bits: int, bound: int) -> Iterator[tuple[int, int]]:
+    def _unstated(self, number: int, others: int) -> int:
+        """The other ends (bits) with which the destination is a pod of which nobody says what it calls its ports."""
+        unstated = self._population.with_unknown_ports
+        if self.direction == "egress":
+            return others & unstated
+        return others if unstated >> number & 1 else 0
+
+    def _whole(self, rule: CompiledRule) -> Iterator[int]:
+        """Every port of the protocols of ports by name: such a pod may call any number so."""
+        for protocol, _ in rule.names:
+            yield self._table.number((PortRange(protocol, FIRST_PORT, LAST_PORT),))
+
+    def _named(self, rule: CompiledRule, number: int, bits: int) -> Iterator[tuple[int, int]]:
         """Ports by name with the other ends (bits) for which they hold; few destinations are asked one by one."""
+        own_ports = self._population.own_ports
         if self.direction == "ingress":
-            for ports in self._numbers(rule, number, bound):
+            for ports in self._numbers(rule, own_ports(number)):
                 yield ports, bits
         elif bits.bit_count() <= _FEW:
             for destination in members(bits):
-                for ports in self._numbers(rule, destination, bound):
+                for ports in self._numbers(rule, own_ports(destination)):
                     yield ports, 1 << destination
         else:
             for ports, holders in rule.ports[1 if rule.numeric else 0 :]:
                 if bits & holders:
                     yield ports, bits & holders
-            unknown = bits & self._population.with_unknown_ports
-            for destination in members(unknown) if bound else ():
-                for ports in self._numbers(rule, destination, bound):
-                    yield ports, 1 << destination
 
-    def _numbers(self, rule: CompiledRule, destination: int, bound: int) -> Iterator[int]:
-        """The port sets that the names of a rule mean at a destination: possibly any, where nobody says its names."""
-        is_unknown = bound and self._population.with_unknown_ports >> destination & 1
-        own = self._population.own_ports(destination)
+    def _numbers(self, rule: CompiledRule, own: Mapping[PortName, Sequence[int]]) -> Iterator[int]:
         for name in rule.names:
-            if is_unknown:
-                yield self._table.number((PortRange(name[0], FIRST_PORT, LAST_PORT),))
             for port in own.get(name, ()):
                 yield self._table.number((PortRange(name[0], port, port),))
 
@@ -196,7 +204,9 @@ class Side:
         """The number of the port set that a rule has for a destination, surely (``bound`` 0) or possibly (1)."""
         found = rule.numeric
         if rule.names:
-            for ports in self._numbers(rule, destination, bound):
+            is_unstated = bound and self._population.with_unknown_ports >> destination & 1
+            own = self._whole(rule) if is_unstated else self._numbers(rule, self._population.own_ports(destination))
+            for ports in own:
                 found = self._table.union(found, ports)
         return found
 

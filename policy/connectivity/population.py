@@ -181,13 +181,15 @@ class Population:
     @cached_property
     def unknown_outside(self) -> int:
         """The pods of which nothing is declared, in namespaces without workloads."""
-        return (
-            bits_of(
-                number
-                for number, item in enumerate(self._pods)
-                if item.type in (EndpointKind.UNLISTED, EndpointKind.STRANGER)
-            )
-            & ~self.unlisted_beside_workloads
+        return self.undeclared & ~self.unlisted_beside_workloads
+
+    @cached_property
+    def undeclared(self) -> int:
+        """The pods that nothing declares."""
+        return bits_of(
+            number
+            for number, item in enumerate(self._pods)
+            if item.type in (EndpointKind.UNLISTED, EndpointKind.STRANGER)
         )
 
     @cached_property

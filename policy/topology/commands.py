@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -98,17 +98,26 @@ def _add_explain(explain: argparse.ArgumentParser) -> None:
 
 def _show(parsed: argparse.Namespace) -> int:
     from policy.topology.reading import read
-    from policy.topology.show import show
+    from policy.topology.show import notes, show
 
-    sys.stdout.write(show(read(parsed.path, config=parsed.config, file=parsed.topology), parsed.format))
+    sides = read(parsed.path, config=parsed.config, file=parsed.topology)
+    _say(notes(sides))
+    sys.stdout.write(show(sides, parsed.format))
     return 0
+
+
+def _say(notes: Iterable[str]) -> None:
+    for note in notes:
+        print(f"policy: {note}", file=sys.stderr)
 
 
 def _diff(parsed: argparse.Namespace) -> int:
     from policy.topology import diff
     from policy.topology.reading import one_side
+    from policy.topology.show import notes
 
     with one_side(parsed.before) as before, one_side(parsed.after) as after:
+        _say(notes((before, after)))
         found = diff.compare(before, after)
     sys.stdout.write(diff.json(found) if parsed.format == "json" else diff.text(found))
     return int(found.is_any)
@@ -133,8 +142,10 @@ def _synthesize(parsed: argparse.Namespace) -> int:
 def _explain(parsed: argparse.Namespace) -> int:
     from policy.topology.explain import explain
     from policy.topology.reading import read
+    from policy.topology.show import notes
 
     sides = read([parsed.path], config=parsed.config, file=parsed.topology)
+    _say(notes(sides))
     can, text = explain(sides, parsed.source, parsed.destination, parsed.port)
     sys.stdout.write(text)
     return 0 if can else 1

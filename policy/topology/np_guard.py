@@ -44,8 +44,7 @@ def listing(index: Index) -> str:
     for row in connectivity.rows():
         for source in _pods(row.sources):
             for destination in _pods(row.destinations):
-                if source is not destination:
-                    _add(lines, _name(source), _name(destination), row.ports)
+                _add(lines, _name(source), _name(destination), row.ports)
         for source in _pods(row.sources):
             for name in _ranges(row.destinations, connectivity):
                 _add(lines, _name(source), name, row.ports)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from policy.connectivity.endpoints import Endpoint, EndpointKind
+from policy.connectivity.isolation import Isolation
 from policy.connectivity.matrix import Connectivity, Row
 from policy.connectivity.ports import described
 from policy.errors import PolicyError
-from policy.reports.plain import json_text
+from policy.reports.plain import json_text, one_line
 from policy.topology.formats import DRAWINGS, document, text
 from policy.topology.names import names, of_addresses
 from policy.topology.picture import EVERY, Arrow, NodeKind, Picture, picture
@@ -50,6 +51,19 @@ def _headed(found: Sequence[str], text: str, *, many: bool) -> str:
 def connectivity_of(side: Side) -> Connectivity:
     """What the policies of an overlay allow, also to and from what its contract declares outside."""
     return Connectivity(side.overlay.index, side.topology.outside.values(), side.topology.cluster)
+
+
+def notes(sides: Iterable[Side]) -> Iterator[str]:
+    """What is not in the answer, each once: policies of kinds that are not understood, and what no API server takes."""
+    said: dict[str, None] = {}
+    for side in sides:
+        for foreign in Isolation(side.overlay.index).foreign:
+            place, _ = side.overlay.place(foreign.resource.field())
+            said[f"{place}: {foreign.resource.ref} is not understood, and not taken into account"] = None
+        for problem in connectivity_of(side).problems:
+            place, _ = side.overlay.place(problem.at)
+            said[f"{place}: {problem.message}; it is taken to admit nobody"] = None
+    return map(one_line, said)
 
 
 def picture_of(connectivity: Connectivity, called: Callable[[Endpoint], str] | None = None) -> Picture:

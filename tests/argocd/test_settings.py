@@ -123,8 +123,7 @@ def _ingress(**status: object) -> dict[str, Any]:
 
 
 def _autoscaler(*conditions: tuple[str, str, str, int]) -> dict[str, Any]:
-    """An autoscaler with conditions: type, status, reason, and for how many seconds."""
-    now = datetime.now(UTC)
+    """An autoscaler with conditions: type, status, reason, and for how many seconds before it is judged."""
     return {
         "apiVersion": "autoscaling/v2",
         "kind": "HorizontalPodAutoscaler",
@@ -137,12 +136,21 @@ def _autoscaler(*conditions: tuple[str, str, str, int]) -> dict[str, Any]:
                     "status": status,
                     "reason": reason,
                     "message": f"{reason}, says the autoscaler",
-                    "lastTransitionTime": (now - timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ"),
+                    "lastTransitionTime": timedelta(seconds=seconds),
                 }
                 for kind, status, reason, seconds in conditions
             ],
         },
     }
+
+
+def _as_of_now(value: Any) -> Any:
+    """With times in place of ages: a suite may run for longer than a failure stays new."""
+    if isinstance(value, timedelta):
+        return (datetime.now(UTC) - value).strftime("%Y-%m-%dT%H:%M:%SZ")
+    if isinstance(value, dict):
+        return {key: _as_of_now(item) for key, item in value.items()}
+    return [_as_of_now(item) for item in value] if isinstance(value, list) else value
 
 
 ABLE = ("AbleToScale", "True", "SucceededGetScale", 900)
@@ -194,7 +202,7 @@ def said(argocd: Argocd, tmp_path_factory: pytest.TempPathFactory, config: Manif
 
     def ask(question: tuple[str, str]) -> str:
         case, name = question
-        resource = _write(folder / f"{case} {name}.yaml", HEALTH[case][0])
+        resource = _write(folder / f"{case} {name}.yaml", _as_of_now(HEALTH[case][0]))
         done = argocd("resource-overrides", "health", resource, "--argocd-cm-path", settings[name])
         status = re.search(r"^STATUS: (\w+)$", done.stdout, re.MULTILINE)
         return status[1] if status else done.stderr

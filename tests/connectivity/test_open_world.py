@@ -1,7 +1,7 @@
 """What is proven holds for pods that are not in Git: what somebody runs is among what the evaluator thinks possible.
 
 Such a pod is put into a namespace of the cluster, without labels (what labels would let it through there is the rule
-policy-exposure's to say), or into a new one, with whatever labels, and decided slowly. It calls its ports as it likes.
+policy-exposure's to say), or into a new one, with whatever labels; its ports have whatever names. It is decided slowly.
 """
 
 from __future__ import annotations
@@ -31,12 +31,13 @@ def strange(seed: int, made: Manifests) -> list[dict[str, Any]]:
     workloads = [each for each in made.documents if each["kind"] not in ("Namespace", "NetworkPolicy")]
     namespace = chance.choice([NEW, workloads[0]["metadata"]["namespace"]])
     labels = maker.labels() if namespace == NEW else {}
-    pod = {
+    pod: dict[str, Any] = {
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {"name": "strange", "namespace": namespace, "labels": labels},
-        "spec": maker.pod() | {"hostNetwork": False},
+        "spec": maker.pod(),
     }
+    pod["spec"].pop("hostNetwork", None)
     stated = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NEW, "labels": maker.labels()}}
     return [pod, stated] if namespace == NEW else [pod]
 

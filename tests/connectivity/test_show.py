@@ -205,3 +205,27 @@ def test_a_folder_named_like_a_command_is_reached_with_a_dot(
     monkeypatch.chdir(tmp_path)
 
     assert run("topology", "./diff")[1] == "web -> db : TCP 5432\n"
+
+
+CILIUM = """\
+apiVersion: cilium.io/v2
+kind: CiliumNetworkPolicy
+metadata: {name: more, namespace: shop}
+spec: {endpointSelector: {}}
+"""
+
+
+@pytest.mark.parametrize("command", [["topology"], ["explain"], ["topology", "diff"]])
+def test_what_is_not_in_the_answer_is_said_beside_it(command: list[str], tmp_path: Path, run: Run) -> None:
+    broken = policy("broken", "podSelector: {}\ningress: [{from: [{}]}]\n")
+    folder = write(tmp_path, *SHOP, CILIUM, broken)
+    more: dict[str, list[object]] = {"topology": [], "explain": ["web", "db"], "diff": [folder]}
+
+    code, out, error = run(*command, folder, *more[command[-1]])
+
+    assert code == 0
+    assert (out == "") == (command[-1] == "diff")
+    lines = error.splitlines()
+    assert len(lines) == 2
+    assert "CiliumNetworkPolicy/more is not understood, and not taken into account" in lines[0]
+    assert lines[1].endswith("; it is taken to admit nobody")

@@ -17,7 +17,9 @@ ENVIRONMENTS = {"dev": "ecommerce-dev", "staging": "ecommerce-staging", "prod": 
 """The namespace of each environment."""
 
 DEV = ENVIRONMENTS["dev"]
-SYNC_SECONDS = 120
+# Each question is a kubectl of its own, which must not take the processor from what it asks about.
+ASK_SECONDS = 0.4
+SYNC_SECONDS = 240
 # Argo CD asks the repository by itself only after minutes, which is what remains if a push could not be told.
 POLL_SECONDS = 300
 MANAGED = (
@@ -71,13 +73,14 @@ class Live:
             status = self.application(environment).get("status", {})
             sync = status.get("sync", {})
             there = sync.get("status") == "Synced" and sync.get("revision") == revision
-            operated = status.get("operationState", {}).get("phase") == "Succeeded"
+            # A commit that is live already, as after a refused one, is synced without an operation of its own.
+            operated = status.get("operationState", {}).get("phase") not in ("Running", "Terminating")
             return bool(there and operated and (not healthy or status.get("health", {}).get("status") == "Healthy"))
 
-        until(f"{environment} is synced to {revision[:7]}", is_there, seconds=seconds)
+        until(f"{environment} is synced to {revision[:7]}", is_there, seconds=seconds, every=ASK_SECONDS)
 
     def wait_for(self, what: str, probe: Callable[[], Any], *, seconds: float = SYNC_SECONDS) -> Any:
-        return until(what, probe, seconds=seconds)
+        return until(what, probe, seconds=seconds, every=ASK_SECONDS)
 
     def measure(self, what: str, since: float) -> None:
         self.seconds.setdefault(what, []).append(time.monotonic() - since)

@@ -21,6 +21,11 @@ def removal(kind: str, name: str, group: str = "apps/v1") -> str:
     return f"  - patch: '{json.dumps(patch)}'\n"
 
 
+def without(kustomization: str, entry: str) -> str:
+    """With a removal as the last of its patches: another patch may be about the same object."""
+    return kustomization.replace("images:\n", f"{entry}images:\n", 1)
+
+
 def test_edits_and_deletions_are_undone(dev: Live) -> None:
     kubectl = dev.kubectl
     policy = kubectl.get("networkpolicy", "default-deny", DEV)
@@ -53,7 +58,7 @@ def test_edits_and_deletions_are_undone(dev: Live) -> None:
 
 def test_removed_object_is_pruned(dev: Live) -> None:
     entry = removal("PodDisruptionBudget", "frontend", "policy/v1")
-    dev.edit(KUSTOMIZATION, lambda text: text.replace("patches:\n", f"patches:\n{entry}", 1))
+    dev.edit(KUSTOMIZATION, lambda text: without(text, entry))
     started = time.monotonic()
     dev.push("No disruption budget for the frontend")
     dev.wait_for("it is pruned", lambda: dev.kubectl.get("poddisruptionbudget", "frontend", DEV) is None)
@@ -68,7 +73,7 @@ def test_what_holds_data_goes_only_when_a_person_confirms(dev: Live) -> None:
     assert store is not None
     assert claim is not None
     entries = removal("StatefulSet", "redis")
-    dev.edit(KUSTOMIZATION, lambda text: text.replace("patches:\n", f"patches:\n{entries}", 1))
+    dev.edit(KUSTOMIZATION, lambda text: without(text, entries))
     revision = dev.push("No Redis")
 
     def waits() -> bool:
@@ -97,7 +102,7 @@ def test_namespace_goes_only_when_a_person_confirms(dev: Live) -> None:
     namespace = dev.kubectl.get("namespace", DEV)
     assert namespace is not None
     entry = removal("Namespace", "ecommerce", "v1")
-    dev.edit(KUSTOMIZATION, lambda text: text.replace("patches:\n", f"patches:\n{entry}", 1))
+    dev.edit(KUSTOMIZATION, lambda text: without(text, entry))
     dev.push("No namespace")
 
     def state() -> Object:

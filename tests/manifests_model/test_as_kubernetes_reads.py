@@ -141,6 +141,17 @@ def test_streams_are_read_alike() -> None:
     assert differences(documents) == []
 
 
+def test_indentation_is_read_alike() -> None:
+    """Shapes that are one space or one dash away from a block inside of another."""
+    texts = [
+        *("k:\n-x: 1\n", "a:\n  k:\n  -x: 1\n", "a:\n  k:\n b: 1\n", "a:\n   b: 1\n  c: 2\n", "a:\n  k:\nb: 1\n"),
+        *("a:\n- b:\n  c: 1\n", "a:\n- b:\n   c: 1\n", "a:\n  - b: 1\n - c: 2\n", "a:\n- b:\n - c\n", "a:\n-  b: 1\n"),
+        *("a:\n- b:\n  - c\n", "a:\n  b:\n  - c\n  d: 1\n", "a:\n  b: 1\n   c: 2\n", "a:\n    b:\n  - c\n"),
+    ]
+
+    assert differences(texts, may_refuse=True) == []
+
+
 def test_shapes_are_read_alike() -> None:
     """Where the indentation breaks off, Kubernetes reads what stands before it and drops the rest: refused here."""
     chance = random.Random(7)
