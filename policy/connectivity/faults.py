@@ -5,7 +5,7 @@ What breaks a flow of the contract, or leaks, because of such a mistake is told 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
@@ -358,10 +358,14 @@ class Faults:
             return ()
         leaking = [rule for leak in proof.leaks for rule in (leak.by, leak.through) if rule]
         told = self.rules | {key_of(rule) for rule in leaking}
-        unneeded: set[RuleKey] = set()
+        unneeded = {key_of(leak.by) for leak in proof.leaks if leak.by}  # to be narrowed, so no reason to drop another
         known = ((1 << self._population.in_git) - 1) & ~proof.stated.unknown_bits
         found: list[Needless] = []
-        for rule in reversed([rule for rule in self._rules() if key_of(rule) not in told]):
+        refused = self._refused["peers"] | self._refused["ports"]
+        judged = [
+            rule for rule in self._rules() if key_of(rule) not in told and (rule.at.object, rule.at.path) not in refused
+        ]
+        for rule in reversed(judged):
             ends = list(members(self._subjects[id(rule.policy)] & known))
             if not ends or any(
                 self._is_subject(rule, broken) for broken in self.broken if rule.direction in broken.sides
@@ -465,9 +469,25 @@ class Faults:
             for each in self.unserved_ports
         ):
             return True
+        if number is not None and self._is_refused(direction, number, others):
+            return True
         return number is not None and any(
             self._would_admit(dead, direction, end.workload, others, ports) for dead in self.dead_policies
         )
+
+    def _is_refused(self, direction: Direction, number: int, others: int) -> bool:
+        """Whether a rule for an end holds what the API server would refuse: its ports for some ends, or its peers."""
+        return any(
+            (rule.at.object, rule.at.path) in self._refused["peers"]
+            or ((rule.at.object, rule.at.path) in self._refused["ports"] and rule.peers.possibly & others)
+            for policy in self._connectivity.sides[direction].policies(number)
+            for rule in policy.rules[direction]
+        )
+
+    @cached_property
+    def _refused(self) -> Mapping[str, frozenset[tuple[ObjectRef, FieldPath]]]:
+        parts: tuple[Literal["peers", "ports"], ...] = ("peers", "ports")
+        return {part: frozenset((each.at.object, each.at.path[:3]) for each in self.problems(part)) for part in parts}
 
     @cached_property
     def _without_dns(self) -> Sequence[Workload]:

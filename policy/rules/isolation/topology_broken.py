@@ -38,11 +38,12 @@ from collections.abc import Iterator
 
 from policy.connectivity.contract import Broken
 from policy.connectivity.isolation import Isolation
-from policy.connectivity.policies import Direction
+from policy.connectivity.policies import TYPES, Direction
 from policy.connectivity.ports import described, port_set
 from policy.connectivity.wording import named, rule_text
-from policy.findings import Field, Finding, Place, Severity
+from policy.findings import Field, Finding, ObjectRef, Place, Severity
 from policy.manifests.index import Index
+from policy.manifests.resources import NetworkPolicy
 from policy.rules.rule import Context, Rule
 
 
@@ -51,8 +52,15 @@ def check(index: Index, context: Context) -> Iterator[Finding]:
     if isolation.proof is None:
         return
     grouped: dict[tuple[Place, tuple[Direction, ...]], list[Broken]] = {}
+    muted: dict[tuple[ObjectRef, Direction], list[Broken]] = {}
     for broken in isolation.faults.broken:
-        grouped.setdefault((broken.flow.place, tuple(broken.sides)), []).append(broken)
+        found = [(policy.ref, side) for side in broken.sides if (policy := _muted(broken, side, isolation))]
+        if found:
+            muted.setdefault(found[0], []).append(broken)
+        else:
+            grouped.setdefault((broken.flow.place, tuple(broken.sides)), []).append(broken)
+    for (ref, direction), group in muted.items():
+        yield _without_type(ref, direction, group, isolation)
     for group in grouped.values():
         yield _finding(group, isolation)
     for unknown in isolation.proof.stated.unknown_ports:
@@ -62,6 +70,30 @@ def check(index: Index, context: Context) -> Iterator[Finding]:
             message=f"{named(unknown.destination, index)} has no port {unknown.port} (it has {has})",
             fix="name a port of its pods, or write service/ before the port of a Service",
         )
+
+
+def _muted(broken: Broken, direction: Direction, isolation: Isolation) -> NetworkPolicy | None:
+    """A policy of the end that has rules for the direction, but not the direction in its policyTypes."""
+    connectivity = isolation.connectivity
+    number = connectivity.population.number_of[broken.end(direction).key]
+    for compiled in connectivity.policies:
+        spec = compiled.policy.spec
+        if compiled.subjects.surely >> number & 1 and direction not in compiled.rules and getattr(spec, direction):
+            return compiled.policy
+    return None
+
+
+def _without_type(ref: ObjectRef, direction: Direction, group: list[Broken], isolation: Isolation) -> Finding:
+    broken, index = group[0], isolation.index
+    more = f" (and {len(group) - 1} more)" if len(group) > 1 else ""
+    return Finding(
+        at=Field(ref, ("spec", "policyTypes")),
+        message=f"policyTypes lacks {TYPES[direction]}, so the {direction} rules of {ref} count for nothing: "
+        f"{named(broken.source, index)} cannot reach {named(broken.destination, index)} on "
+        f"{described(broken.sides[direction])}, which topology.yaml states{more}",
+        fix=f"add {TYPES[direction]} to policyTypes",
+        related=(broken.flow.place,),
+    )
 
 
 def _finding(group: list[Broken], isolation: Isolation) -> Finding:
