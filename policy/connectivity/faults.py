@@ -363,7 +363,11 @@ class Faults:
         found: list[Needless] = []
         refused = self._refused["peers"] | self._refused["ports"]
         judged = [
-            rule for rule in self._rules() if key_of(rule) not in told and (rule.at.object, rule.at.path) not in refused
+            rule
+            for rule in self._rules()
+            if key_of(rule) not in told
+            and (rule.at.object, rule.at.path) not in refused
+            and not self._is_undecided(rule)
         ]
         for rule in reversed(judged):
             ends = list(members(self._subjects[id(rule.policy)] & known))
@@ -377,6 +381,11 @@ class Faults:
             else:
                 found.extend(self._excessive(rule, ends, proof))
         return tuple(reversed(found))
+
+    def _is_undecided(self, rule: CompiledRule) -> bool:
+        """Whether a rule is for a workload that the contract does not know, of which that is told."""
+        proof = self._isolation.proof
+        return bool(proof and rule.raw.peers and rule.peers.possibly & proof.stated.unknown_bits)
 
     def _is_needed(self, rule: CompiledRule, end: int, unneeded: Set[RuleKey], proof: Proof) -> bool:
         """Whether a flow of an end would break without a rule (and those that nobody needs)."""
