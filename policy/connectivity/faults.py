@@ -74,7 +74,7 @@ class DeadPeer:
     number: int
     peer: NetworkPolicyPeer
     namespace: str | None
-    """The namespace that it looks into, if that is a single one; ``is_unknown`` if nothing says that there is one."""
+    """The namespace that it looks into, if that is a single one; ``is_unknown`` if nothing says who is in it."""
     is_unknown: bool
     together_with: int | None
     breaks: bool = False
@@ -237,7 +237,7 @@ class Faults:
         return bits & ~self._population.unknown_outside
 
     def _is_known(self, namespace: str) -> bool:
-        return namespace in self._population.by_namespace or namespace in self._index.names("Namespace", "")
+        return namespace in self._population.by_namespace
 
     def _together_with(self, rule: CompiledRule, peers: Sequence[NetworkPolicyPeer], number: int) -> int | None:
         pods = peers[number].pod_selector

@@ -72,6 +72,12 @@ def _torn(dead: DeadPeer, index: Index) -> tuple[str, str]:
 
 
 def _nobody(dead: DeadPeer, index: Index, near: str) -> tuple[str, str]:
+    if dead.is_unknown and dead.namespace in index.names("Namespace", ""):
+        return (
+            f"this peer admits nobody that is known: namespace {dead.namespace} has no workload in Git, and is not "
+            "under outside in topology.yaml",
+            "declare under outside who is meant, or remove the peer",
+        )
     if dead.is_unknown:
         return (
             f"this peer admits nobody that is known: namespace {dead.namespace or ''} is neither in Git nor under "
