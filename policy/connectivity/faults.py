@@ -377,10 +377,32 @@ class Faults:
                 continue
             if not any(self._is_needed(rule, end, unneeded, proof) for end in ends):
                 unneeded.add(key_of(rule))
-                found.append(Needless(rule))
+                if not any(self._is_astray(rule, broken) for broken in self.broken):
+                    found.append(Needless(rule))
             else:
                 found.extend(self._excessive(rule, ends, proof))
         return tuple(reversed(found))
+
+    def astray(self, broken: Broken, direction: Direction) -> CompiledRule | None:
+        """A rule that would let a broken connection through and that no flow needs: its policy selects others."""
+        proof = self._isolation.proof
+        for rule in self._rules():
+            if proof and rule.direction == direction and self._is_astray(rule, broken):
+                ends = members(self._subjects[id(rule.policy)])
+                if not any(self._is_needed(rule, end, frozenset(), proof) for end in ends):
+                    return rule
+        return None
+
+    def _is_astray(self, rule: CompiledRule, broken: Broken) -> bool:
+        """Whether a rule would let a broken connection through, did its policy select the end, which none opens."""
+        end, ports = broken.end(rule.direction), broken.sides.get(rule.direction)
+        if ports is None or end.namespace != rule.policy.namespace:
+            return False
+        own = self._connectivity.sides[rule.direction].policies(self._population.number_of[end.key])
+        if any(not policy.policy.spec.selects_every_pod for policy in own):
+            return False
+        other = broken.destination if rule.direction == "egress" else broken.source
+        return bool(rule.raw.peers and rule.peers.possibly & self._connectivity.bits(other)) and self._has(rule, ports)
 
     def _is_undecided(self, rule: CompiledRule) -> bool:
         """Whether a rule is for a workload that the contract does not know, of which that is told."""

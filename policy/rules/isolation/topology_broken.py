@@ -104,6 +104,10 @@ def _finding(group: list[Broken], isolation: Isolation) -> Finding:
     places = [_at(broken, direction, isolation) for direction in broken.sides]
     fixes = []
     for direction, lacking in broken.sides.items():
+        astray = isolation.faults.astray(broken, direction)
+        if astray is not None:
+            fixes.append(f"let the podSelector of {astray.policy.ref} select {broken.end(direction).name}")
+            continue
         end = broken.end(direction)
         other = broken.destination if direction == "egress" else broken.source
         where = f"spec.{direction} of {_owner(broken, direction, isolation)}"
@@ -119,6 +123,9 @@ def _finding(group: list[Broken], isolation: Isolation) -> Finding:
 
 def _refusal(broken: Broken, direction: Direction, isolation: Isolation) -> str:
     end = named(broken.end(direction), isolation.index)
+    astray = isolation.faults.astray(broken, direction)
+    if astray is not None:
+        return f"{astray.policy.ref} has the {direction} rule for it, but does not select {end}"
     return (
         f"no {direction} rule of {end} allows it"
         if _policy(broken, direction, isolation)
@@ -141,6 +148,9 @@ def _policy(broken: Broken, direction: Direction, isolation: Isolation) -> Field
 
 
 def _at(broken: Broken, direction: Direction, isolation: Isolation) -> Field | Place:
+    astray = isolation.faults.astray(broken, direction)
+    if astray is not None:
+        return astray.policy.field("spec", "podSelector")
     found = _policy(broken, direction, isolation)
     if found is not None:
         return found
