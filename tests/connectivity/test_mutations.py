@@ -100,7 +100,8 @@ def file_of(environment: str, name: str, direction: str) -> str:
 def is_right(environment: str, name: str, mutant: Mutant, found: Place) -> bool:
     """Whether a place is that of what was changed.
 
-    It is within the rule; or at its direction, where one has to be added. Where a policy is gone, selects other pods or
+    It is within the rule; or at its direction, where one has to be added; or, for one that only the mutant has, at the
+    spec in base, where no file writes what an overlay's list would hold. Where a policy is gone, selects other pods or
     lost a direction, it is in a file of what the policy is for.
     """
     if not mutant.path:
@@ -110,6 +111,8 @@ def is_right(environment: str, name: str, mutant: Mutant, found: Place) -> bool:
     file = file_of(environment, name, direction)
     known = lines(file)
     at = known.get(("spec", direction), known["spec",])
+    if ("spec", *mutant.path) not in known and found.file == f"{folder(name)}/network-policy.yaml" != file:
+        return found.line == lines(found.file)["spec",][0]
     first, last = known.get(("spec", *mutant.path), at)
     return found.file == file and (found.line == at[0] or first <= found.line <= last)
 
