@@ -104,7 +104,7 @@ class Proof:
     def _leak(self, rule: CompiledRule | None, bundles: list[_Bundle]) -> Leak:
         shown = min(bundles, key=lambda item: (first(item.others), item.end))
         population, direction = self._population, shown.direction
-        number = first(shown.others)
+        number = self._example(shown.others, rule)
         end, other = population.endpoint(shown.end), population.endpoint(number)
         if number >= population.first_address:
             other = self.connectivity.addresses_of(shown.others)
@@ -114,6 +114,16 @@ class Proof:
         through = next(self.rules_for(opposite, number, shown.end, shown.ports, reached), None)
         pairs = sum(self._count(bundle.others) for bundle in bundles)
         return Leak(source, destination, self._table.sets[shown.ports], direction, rule, through, pairs)
+
+    def _example(self, others: int, rule: CompiledRule | None) -> int:
+        """One of the other ends; rather an unknown pod than a declared one that would need more labels than stated."""
+        number = first(others)
+        if rule is None or number < self._population.in_git or rule.peers.surely >> number & 1:
+            return number
+        stranger = self._population.stranger
+        if stranger is not None and others >> stranger & 1:
+            return stranger
+        return first(others & self._population.unknown_outside or others)
 
     def peer_of(self, leak: Leak) -> tuple[Field, NetworkPolicyPeer] | None:
         """The first peer of the leak's rule that lets the other end through; None where the rule has no peers."""

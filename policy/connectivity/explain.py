@@ -129,12 +129,14 @@ def _reasons(
         at = policy.policy.field("spec", direction)
         yield Reason(policy, at, Verdict.NO_RULE, NO_PORTS, is_selected)
     for rule in policy.rules[direction]:
-        held = connectivity.sides[direction].held(rule, destination)
-        passing = intersection(asked, connectivity.table.sets[held])
+        surely, possibly = (connectivity.sides[direction].held(rule, destination, bound) for bound in (0, 1))
+        passing = intersection(asked, connectivity.table.sets[possibly])
         verdict = Verdict.ADMITS
         if not rule.peers.possibly & others:
             verdict = Verdict.OTHER_PEER
         elif not passing:
             verdict = Verdict.OTHER_PORTS
-        is_certain = is_selected and (verdict is not Verdict.ADMITS or rule.peers.surely & others == others)
+        is_certain = is_selected and (
+            verdict is not Verdict.ADMITS or (surely == possibly and rule.peers.surely & others == others)
+        )
         yield Reason(policy, rule.at, verdict, passing, is_certain)

@@ -5,7 +5,7 @@ What breaks a flow of the contract, or leaks, because of such a mistake is told 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
@@ -25,7 +25,7 @@ from policy.connectivity.policies import (
 )
 from policy.connectivity.ports import NO_PORTS, PortSet
 from policy.connectivity.selections import NAMESPACE_NAME, NOBODY
-from policy.findings import Field
+from policy.findings import Field, FieldPath, ObjectRef
 from policy.manifests.index import Index
 from policy.manifests.names import nearest
 from policy.manifests.pod_spec import ContainerPort
@@ -63,20 +63,22 @@ class DeadPolicy:
 
 @dataclass(frozen=True, slots=True)
 class DeadPeer:
-    """A peer that admits nobody.
+    """A peer that admits nobody who is known.
 
     ``together_with`` is the index of the peer beside it that, taken with it as one, admits somebody; ``breaks`` says
-    that a flow of the contract does not work because of it, or something leaks.
+    that a flow of the contract does not work because of it, or something leaks; ``opens`` that it lets in whoever is
+    made outside of Git as it asks for.
     """
 
     rule: CompiledRule
     number: int
     peer: NetworkPolicyPeer
     namespace: str | None
-    """The namespace that it looks into, if that is a single one; ``is_unknown`` if nothing says that there is one."""
+    """The namespace that it looks into, if that is a single one; ``is_unknown`` if nothing says who is in it."""
     is_unknown: bool
     together_with: int | None
     breaks: bool = False
+    opens: bool = False
 
     @property
     def at(self) -> Field:
@@ -190,10 +192,13 @@ class Faults:
         if proof is None:
             return tuple(found)
         leaking = {key_of(leak.by) for leak in proof.leaks if leak.by}
-        return tuple(replace(dead, breaks=self._breaks(dead) or self._opens(dead, leaking)) for dead in found)
+        return tuple(self._judged(dead, is_leaking=key_of(dead.rule) in leaking) for dead in found)
 
-    def _opens(self, dead: DeadPeer, leaking: Set[RuleKey]) -> bool:
-        return dead.together_with is not None and key_of(dead.rule) in leaking
+    def _judged(self, dead: DeadPeer, *, is_leaking: bool) -> DeadPeer:
+        selection = self._connectivity.compiler.peer(dead.rule.policy, dead.peer)
+        opens = is_leaking and not isinstance(selection, str) and bool(selection.possibly)
+        leaks = opens or (is_leaking and dead.together_with is not None)
+        return replace(dead, breaks=leaks or self._breaks(dead), opens=opens)
 
     def _rules(self) -> Iterator[CompiledRule]:
         """The rules of policies that select somebody: one that selects nobody is told as a whole."""
@@ -204,13 +209,13 @@ class Faults:
 
     def _dead_peers(self, rule: CompiledRule) -> Iterator[DeadPeer]:
         peers = rule.raw.peers or ()
-        if len(peers) == 1 and rule.peers.possibly:
+        if len(peers) == 1 and self._known(rule.peers.possibly):
             return
         for number, peer in enumerate(peers):
             if peer.ip_block is not None:
                 continue
             selection = self._connectivity.compiler.peer(rule.policy, peer)
-            if isinstance(selection, str) or self._without_stranger(selection.possibly):
+            if isinstance(selection, str) or self._known(selection.possibly):
                 continue
             names: tuple[str, ...] | None = (rule.policy.namespace,)
             if peer.namespace_selector is not None:
@@ -227,12 +232,12 @@ class Faults:
                 self._together_with(rule, peers, number),
             )
 
-    def _without_stranger(self, bits: int) -> int:
-        stranger = self._population.stranger
-        return bits & ~(1 << stranger) if stranger is not None else bits
+    def _known(self, bits: int) -> int:
+        """The ends of a set that something declares, and undeclared pods beside workloads."""
+        return bits & ~self._population.unknown_outside
 
     def _is_known(self, namespace: str) -> bool:
-        return namespace in self._population.by_namespace or namespace in self._index.names("Namespace", "")
+        return namespace in self._population.by_namespace
 
     def _together_with(self, rule: CompiledRule, peers: Sequence[NetworkPolicyPeer], number: int) -> int | None:
         pods = peers[number].pod_selector
@@ -241,7 +246,7 @@ class Faults:
         for other, peer in enumerate(peers):
             if peer.namespace_selector is not None and peer.pod_selector is None:
                 both = self._population.peers(rule.policy.namespace, pods, peer.namespace_selector)
-                if self._without_stranger(both.possibly):
+                if self._known(both.possibly):
                     return other
         return None
 
@@ -353,10 +358,18 @@ class Faults:
             return ()
         leaking = [rule for leak in proof.leaks for rule in (leak.by, leak.through) if rule]
         told = self.rules | {key_of(rule) for rule in leaking}
-        unneeded: set[RuleKey] = set()
+        unneeded = {key_of(leak.by) for leak in proof.leaks if leak.by}  # to be narrowed, so no reason to drop another
         known = ((1 << self._population.in_git) - 1) & ~proof.stated.unknown_bits
         found: list[Needless] = []
-        for rule in reversed([rule for rule in self._rules() if key_of(rule) not in told]):
+        refused = self._refused["peers"] | self._refused["ports"]
+        judged = [
+            rule
+            for rule in self._rules()
+            if key_of(rule) not in told
+            and (rule.at.object, rule.at.path) not in refused
+            and not self._is_undecided(rule)
+        ]
+        for rule in reversed(judged):
             ends = list(members(self._subjects[id(rule.policy)] & known))
             if not ends or any(
                 self._is_subject(rule, broken) for broken in self.broken if rule.direction in broken.sides
@@ -364,10 +377,37 @@ class Faults:
                 continue
             if not any(self._is_needed(rule, end, unneeded, proof) for end in ends):
                 unneeded.add(key_of(rule))
-                found.append(Needless(rule))
+                if not any(self._is_astray(rule, broken) for broken in self.broken):
+                    found.append(Needless(rule))
             else:
                 found.extend(self._excessive(rule, ends, proof))
         return tuple(reversed(found))
+
+    def astray(self, broken: Broken, direction: Direction) -> CompiledRule | None:
+        """A rule that would let a broken connection through and that no flow needs: its policy selects others."""
+        proof = self._isolation.proof
+        for rule in self._rules():
+            if proof and rule.direction == direction and self._is_astray(rule, broken):
+                ends = members(self._subjects[id(rule.policy)])
+                if not any(self._is_needed(rule, end, frozenset(), proof) for end in ends):
+                    return rule
+        return None
+
+    def _is_astray(self, rule: CompiledRule, broken: Broken) -> bool:
+        """Whether a rule would let a broken connection through, did its policy select the end, which none opens."""
+        end, ports = broken.end(rule.direction), broken.sides.get(rule.direction)
+        if ports is None or end.namespace != rule.policy.namespace:
+            return False
+        own = self._connectivity.sides[rule.direction].policies(self._population.number_of[end.key])
+        if any(not policy.policy.spec.selects_every_pod for policy in own):
+            return False
+        other = broken.destination if rule.direction == "egress" else broken.source
+        return bool(rule.raw.peers and rule.peers.possibly & self._connectivity.bits(other)) and self._has(rule, ports)
+
+    def _is_undecided(self, rule: CompiledRule) -> bool:
+        """Whether a rule is for a workload that the contract does not know, of which that is told."""
+        proof = self._isolation.proof
+        return bool(proof and rule.raw.peers and rule.peers.possibly & proof.stated.unknown_bits)
 
     def _is_needed(self, rule: CompiledRule, end: int, unneeded: Set[RuleKey], proof: Proof) -> bool:
         """Whether a flow of an end would break without a rule (and those that nobody needs)."""
@@ -413,7 +453,18 @@ class Faults:
         proof = self._isolation.proof
         told = {key_of(each.rule) for each in self.unserved_ports}
         told |= {key_of(each.rule) for each in self.dead_peers if each.together_with is not None}
-        return tuple(leak for leak in (proof.leaks if proof else ()) if leak.by is None or key_of(leak.by) not in told)
+        opened = {(each.at.object, each.at.path) for each in self.dead_peers if each.opens}
+        return tuple(
+            leak
+            for leak in (proof.leaks if proof else ())
+            if leak.by is None or not (key_of(leak.by) in told or self._passes(leak, opened))
+        )
+
+    def _passes(self, leak: Leak, peers: Set[tuple[ObjectRef, FieldPath]]) -> bool:
+        """Whether one of some peers lets the other end of a leak through."""
+        proof = self._isolation.proof
+        peer = proof.peer_of(leak) if proof and peers else None
+        return peer is not None and (peer[0].object, peer[0].path) in peers
 
     @cached_property
     def broken(self) -> tuple[Broken, ...]:
@@ -449,9 +500,25 @@ class Faults:
             for each in self.unserved_ports
         ):
             return True
+        if number is not None and self._is_refused(direction, number, others):
+            return True
         return number is not None and any(
             self._would_admit(dead, direction, end.workload, others, ports) for dead in self.dead_policies
         )
+
+    def _is_refused(self, direction: Direction, number: int, others: int) -> bool:
+        """Whether a rule for an end holds what the API server would refuse: its ports for some ends, or its peers."""
+        return any(
+            (rule.at.object, rule.at.path) in self._refused["peers"]
+            or ((rule.at.object, rule.at.path) in self._refused["ports"] and rule.peers.possibly & others)
+            for policy in self._connectivity.sides[direction].policies(number)
+            for rule in policy.rules[direction]
+        )
+
+    @cached_property
+    def _refused(self) -> Mapping[str, frozenset[tuple[ObjectRef, FieldPath]]]:
+        parts: tuple[Literal["peers", "ports"], ...] = ("peers", "ports")
+        return {part: frozenset((each.at.object, each.at.path[:3]) for each in self.problems(part)) for part in parts}
 
     @cached_property
     def _without_dns(self) -> Sequence[Workload]:

@@ -169,14 +169,14 @@ class Side:
         return row
 
     def _unstated(self, number: int, others: int) -> int:
-        """The other ends (bits) with which the destination is a pod that nobody declares."""
-        unstated = self._population.unstated
+        """The other ends (bits) with which the destination is a pod of which nobody says what it calls its ports."""
+        unstated = self._population.with_unknown_ports
         if self.direction == "egress":
             return others & unstated
         return others if unstated >> number & 1 else 0
 
     def _whole(self, rule: CompiledRule) -> Iterator[int]:
-        """Every port of the protocols of ports by name: a pod that nobody declares may call any number so."""
+        """Every port of the protocols of ports by name: such a pod may call any number so."""
         for protocol, _ in rule.names:
             yield self._table.number((PortRange(protocol, FIRST_PORT, LAST_PORT),))
 
@@ -200,11 +200,11 @@ class Side:
             for port in own.get(name, ()):
                 yield self._table.number((PortRange(name[0], port, port),))
 
-    def held(self, rule: CompiledRule, destination: int) -> int:
-        """The number of the port set that a rule may have for a destination."""
+    def held(self, rule: CompiledRule, destination: int, bound: int = 1) -> int:
+        """The number of the port set that a rule has for a destination, surely (``bound`` 0) or possibly (1)."""
         found = rule.numeric
         if rule.names:
-            is_unstated = self._population.unstated >> destination & 1
+            is_unstated = bound and self._population.with_unknown_ports >> destination & 1
             own = self._whole(rule) if is_unstated else self._numbers(rule, self._population.own_ports(destination))
             for ports in own:
                 found = self._table.union(found, ports)

@@ -179,8 +179,13 @@ class Population:
         )
 
     @cached_property
-    def unstated(self) -> int:
-        """The pods that nothing declares: what they call their ports is not known."""
+    def unknown_outside(self) -> int:
+        """The pods of which nothing is declared, in namespaces without workloads."""
+        return self.undeclared & ~self.unlisted_beside_workloads
+
+    @cached_property
+    def undeclared(self) -> int:
+        """The pods that nothing declares."""
         return bits_of(
             number
             for number, item in enumerate(self._pods)
@@ -231,12 +236,15 @@ class Population:
 
     def _strange_namespace(self, selector: LabelSelector) -> tuple[bool, bool]:
         """Whether a namespace of which nothing is known may be, or must be, selected."""
-        names = {NAMESPACE_NAME: (selector.match_labels or {}).get(NAMESPACE_NAME)}
-        pinned = names[NAMESPACE_NAME] is not None or any(
-            each.key == NAMESPACE_NAME and each.operator in ("In", "DoesNotExist")
-            for each in selector.match_expressions or ()
-        )
-        return not pinned, selector.is_empty
+        name = (selector.match_labels or {}).get(NAMESPACE_NAME)
+        named: list[tuple[str, ...]] = [() if name is None else (name,)]
+        for each in selector.match_expressions or ():
+            if each.key == NAMESPACE_NAME and each.operator == "DoesNotExist":
+                return False, False
+            if each.key == NAMESPACE_NAME and each.operator == "In":
+                named.append(tuple(each.values or ()))
+        may = all(any(one not in self.by_namespace for one in names) for names in named if names)
+        return may, selector.is_empty
 
     # pods
 
@@ -258,14 +266,27 @@ class Population:
 
     @cached_property
     def _unlabelled(self) -> int:
-        """Those whose labels nobody states: the stranger, and outside pods declared as a whole namespace."""
+        """Those that may have more labels than stated: the stranger, and pods of namespaces without workloads."""
         if self.profile.exact_labels:
             return 0
+        in_git = {item.namespace for item in self._pods[: self.in_git]}
         return bits_of(
             number
             for number, item in enumerate(self._pods)
-            if item.type is EndpointKind.STRANGER or (item.outside is not None and not item.labels)
+            if item.outside is not None or item.type is EndpointKind.STRANGER or item.namespace not in in_git
         )
+
+    def _declared_by(self, selector: LabelSelector) -> int:
+        """The undeclared pods of namespaces in which whoever has the labels of a selector is declared outside."""
+        labels = dict(selector.match_labels or {})
+        for each in selector.match_expressions or ():
+            if each.operator == "In" and len(each.values or ()) == 1:
+                labels.setdefault(each.key, (each.values or ("",))[0])
+        found = 0
+        for item in self.outside:
+            if item.labels and item.labels.items() <= labels.items():
+                found |= self.unlisted_in(item.namespace)
+        return found
 
     @cached_property
     def _by_controller(self) -> Mapping[str, int]:
@@ -291,16 +312,16 @@ class Population:
             for requirement in selector.match_expressions or ():
                 must, may = self._required(requirement)
                 surely, possibly = surely & must, possibly & may
-            found = self._selected[key] = Selection(surely, possibly)
+            found = self._selected[key] = Selection(surely, possibly & ~self._declared_by(selector))
         return found
 
     def _one_of(self, key: str, values: Sequence[str]) -> Selection:
-        by_pair, _ = self._labelled
+        by_pair, by_key = self._labelled
         unknown = self._by_controller.get(key, 0)
         has = 0
         for value in values:
             has |= by_pair.get((key, value), 0)
-        return Selection(has & ~unknown, has | unknown | self._unlabelled)
+        return Selection(has & ~unknown, has | unknown | (self._unlabelled & ~by_key.get(key, 0)))
 
     def _required(self, requirement: LabelSelectorRequirement) -> Selection:
         key, operator = requirement.key, requirement.operator
@@ -370,6 +391,17 @@ class Population:
         )
 
     # ports
+
+    @cached_property
+    def with_unknown_ports(self) -> int:
+        """The pods of which nobody says what they call their ports: a name may mean any number there."""
+        if self.profile.exact_labels:
+            return 0
+        return bits_of(
+            number
+            for number, item in enumerate(self._pods)
+            if not item.is_in_git and not (item.outside is not None and item.outside.ports)
+        )
 
     def own_ports(self, number: int) -> Mapping[tuple[str, str], Sequence[int]]:
         """The ports of an end that have a name: by protocol and name."""

@@ -26,9 +26,8 @@ Granted = dict[int, dict[int, int]]
 
 @dataclass(frozen=True, slots=True)
 class UnknownEnd:
-    """A flow that names what is neither in the overlay nor outside."""
+    """What is named, by a flow or as silent, and is neither in the overlay nor outside."""
 
-    flow: Flow
     end: FlowEnd
 
 
@@ -73,21 +72,22 @@ class Stated:
             self.out_required, self.in_required = self.out_permitted, self.in_permitted
         for flow in topology.flows:
             self._state(flow)
+        self._ends(topology.silent)
 
     @property
     def unknown_bits(self) -> int:
-        """The workloads that no flow names; ``*`` names nobody."""
+        """The workloads that no flow names and that are not silent; ``*`` names nobody."""
         return ((1 << self._population.in_git) - 1) & ~self._named
 
     @property
     def unknown_workloads(self) -> tuple[Workload, ...]:
-        """The workloads that no flow names."""
+        """The workloads of ``unknown_bits``."""
         found = (self._population.endpoint(number).workload for number in members(self.unknown_bits))
         return tuple(workload for workload in found if workload is not None)
 
     def _state(self, flow: Flow) -> None:
-        sources = self._ends(flow, flow.sources)
-        destinations = self._ends(flow, flow.destinations)
+        sources = self._ends(flow.sources)
+        destinations = self._ends(flow.destinations)
         pods = (1 << self._population.first_address) - 1
         for ports, holders in self._numbers(flow, destinations.permitted | destinations.required):
             to = _Ends(destinations.permitted & holders, destinations.required & holders)
@@ -103,12 +103,12 @@ class Stated:
             for number in members(to.required & pods):
                 _add(self.in_required, number, ports, sources.required)
 
-    def _ends(self, flow: Flow, ends: tuple[FlowEnd, ...]) -> _Ends:
+    def _ends(self, ends: tuple[FlowEnd, ...]) -> _Ends:
         permitted = required = 0
         for end in ends:
             found = self._end(end)
             if not found.permitted and not found.required:
-                self.unknown_ends.append(UnknownEnd(flow, end))
+                self.unknown_ends.append(UnknownEnd(end))
             permitted |= found.permitted
             required |= found.required
         return _Ends(permitted, required)

@@ -8,6 +8,7 @@ cluster: {pods: [10.244.0.0/16], services: [10.96.0.0/12], nodes: [192.0.2.0/24]
 flows:                         # sources -> destinations : ports
   - "* -> dns : UDP 53, TCP 53"
   - "web, shop/worker -> StatefulSet/db : TCP 5432"
+silent: [mailer]               # workloads that talk to nobody, and nobody to them, but for what * states
 ```
 
 An end of a flow is ``*`` (every workload), something outside, or a workload: ``name``, ``namespace/name``,
@@ -38,7 +39,7 @@ FIRST_PORT, LAST_PORT = 1, 65535
 
 Network = IPv4Network | IPv6Network
 
-_TABLES = ("outside", "cluster", "flows")
+_TABLES = ("outside", "cluster", "flows", "silent")
 _OUTSIDE = ("namespace", "labels", "cidrs", "ports")
 _CLUSTER = ("pods", "services", "nodes")
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
@@ -142,6 +143,8 @@ class Topology:
     outside: Mapping[str, Outside]
     cluster: Cluster
     flows: tuple[Flow, ...]
+    silent: tuple[FlowEnd, ...] = ()
+    """Workloads that no flow names, and of which all is impossible that ``*`` does not state."""
 
 
 def load_topology(file: Path, name: str | None = None) -> Topology:
@@ -213,7 +216,9 @@ class _Reader:
         outside = {
             name: self._outside(name, node) for name, node in self._fields(table.fields.get("outside"), "outside")
         }
-        return Topology(self._file, outside, self._cluster(table.fields.get("cluster")), self._flows(table, outside))
+        flows = self._flows(table, outside)
+        silent = tuple(self._silent(table.fields.get("silent"), outside, flows))
+        return Topology(self._file, outside, self._cluster(table.fields.get("cluster")), flows, silent)
 
     def _outside(self, name: str, node: Node) -> Outside:
         table = self._map(node, f"outside {name}")
@@ -276,6 +281,18 @@ class _Reader:
                 seen[key] = flow.place.line
                 self._resolvable(destination, port, outside)
         return flows
+
+    def _silent(self, node: Node | None, outside: Mapping[str, Outside], flows: tuple[Flow, ...]) -> Iterator[FlowEnd]:
+        stated = {end: flow for flow in flows for end in (*flow.sources, *flow.destinations)}
+        for item in self._list(node, "silent"):
+            end = self._end(self._string(item, "each of silent") or "", item.mark.place)
+            if end.is_every or (end.name in outside and not end.namespace and not end.kind):
+                raise self._error(f"{end} is no workload: silent are single workloads of Git", item)
+            if end in stated:
+                raise self._error(
+                    f"{end} is not silent: line {stated[end].place.line} states {stated[end].text!r}", item
+                )
+            yield end
 
     def _resolvable(self, end: FlowEnd, port: FlowPort, outside: Mapping[str, Outside]) -> None:
         """What is not in Git has the ports that topology.yaml states and no Service."""

@@ -92,7 +92,7 @@ def _add_explain(explain: argparse.ArgumentParser) -> None:
         "source", metavar="SRC", help="a workload or what topology.yaml calls outside; a prefix will do"
     )
     explain.add_argument("destination", metavar="DST", help="the same")
-    explain.add_argument("port", nargs="?", metavar="PORT", help='"http", "8080", "UDP 53"; without it: every port')
+    explain.add_argument("port", nargs="*", metavar="PORT", help="http, 8080, UDP 53; without it: every port")
     _add_files(explain)
 
 
@@ -146,6 +146,6 @@ def _explain(parsed: argparse.Namespace) -> int:
 
     sides = read([parsed.path], config=parsed.config, file=parsed.topology)
     _say(notes(sides))
-    can, text = explain(sides, parsed.source, parsed.destination, parsed.port)
+    can, text = explain(sides, parsed.source, parsed.destination, " ".join(parsed.port) or None)
     sys.stdout.write(text)
     return 0 if can else 1

@@ -51,6 +51,7 @@ class _Draft:
     source: str
     outside: list[Outside] = field(default_factory=list)
     arrows: list[Arrow] = field(default_factory=list)
+    silent: list[str] = field(default_factory=list)
     open_questions: list[str] = field(default_factory=list)
 
 
@@ -85,7 +86,12 @@ def draft(paths: Sequence[str], *, config: Path | None = None, to_stdout: bool =
 
 def _drafted(side: Side) -> _Draft:
     policies = side.overlay.index.all(NetworkPolicy)
-    return _from_policies(side, policies) if policies else _from_configuration(side)
+    made = _from_policies(side, policies) if policies else _from_configuration(side)
+    endpoints = connectivity_of(side).endpoints
+    called = names(endpoints)
+    stated = {name for arrow in made.arrows for name in (arrow.source, arrow.destination)}
+    made.silent = sorted({called(item) for item in endpoints if item.is_in_git} - stated)
+    return made
 
 
 def _from_policies(side: Side, policies: Sequence[NetworkPolicy]) -> _Draft:
@@ -217,6 +223,9 @@ def _text(made: _Draft, side: Side) -> str:
     ]
     flows = list(_flow_lines(made.arrows))
     lines += ["flows:", *flows] if flows else ["flows: []"]
+    if made.silent:
+        lines += ["", "# Talks to nobody, and nobody to it: is that so?", "silent:"]
+        lines += [f"  - {scalar(name)}" for name in made.silent]
     return "\n".join(lines) + "\n"
 
 

@@ -57,6 +57,8 @@ class Pod:
     ports: tuple[tuple[str, str, int], ...] = ()
     """Name, protocol, number."""
     host_network: bool = False
+    has_more_labels: bool = False
+    """Whether it may have labels beside these, as it is not in the manifests."""
 
 
 @dataclass(frozen=True)
@@ -239,7 +241,7 @@ def _peer(cluster: Cluster, policy: Document, item: Document, other: Pod | Addre
         labels = cluster.namespaces[other.namespace]
         unlisted = other.namespace in cluster.open_namespaces
         in_namespace = selects(item["namespaceSelector"], labels, open_world=unlisted)
-    is_pod = selects(item.get("podSelector") or {}, other.labels)
+    is_pod = selects(item.get("podSelector") or {}, other.labels, open_world=other.has_more_labels)
     return _all([in_namespace, is_pod])
 
 

@@ -28,9 +28,9 @@ from .test_agreement import DERANDOMIZE, EXAMPLES, is_undecided
 OUTSIDE: dict[str, dict[str, Any]] = {
     "net": {"cidrs": ["198.51.100.0/24"]},
     "everywhere": {"cidrs": ["0.0.0.0/0", "::/0"]},
-    "dns": {"namespace": "kube-system", "labels": {"app": "a"}},
+    "dns": {"namespace": "kube-system", "labels": {"app": "a"}, "ports": {"web": "TCP 80"}},
 }
-DNS = naive.Pod("kube-system", "dns", {"app": "a"})
+DNS = naive.Pod("kube-system", "dns", {"app": "a"}, (("web", "TCP", 80),), has_more_labels=True)
 Flow = tuple[str, str, str, int]
 """Source, destination, protocol, port."""
 
@@ -124,7 +124,8 @@ def _is_isolated(cluster: naive.Cluster, pod: naive.Pod, direction: str) -> bool
 
 def _dns() -> tuple[dict[str, object], ...]:
     metadata = {"name": "dns", "namespace": "kube-system", "labels": {"app": "a"}}
-    return ({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": {}},)
+    spec = {"containers": [{"name": "dns", "image": "dns", "ports": [{"name": "web", "containerPort": 80}]}]}
+    return ({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec},)
 
 
 def _proof(file: Path, stated: Sequence[Flow], documents: Sequence[dict[str, object]]) -> Proof:

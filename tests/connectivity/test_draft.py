@@ -116,6 +116,17 @@ def test_outside_is_named_after_its_labels_and_ranges(tmp_path: Path, run: Run) 
     }
 
 
+def test_who_is_in_no_flow_is_written_as_silent(tmp_path: Path, run: Run) -> None:
+    folder = write(tmp_path, DENY, deployment("mailer"), deployment("night-report"))
+
+    code, _, errors = run("topology", "init", folder)
+
+    assert (code, errors) == (0, "")
+    drafted = load_topology(folder / "topology.yaml")
+    assert [str(end) for end in drafted.silent] == ["mailer", "night-report"]
+    assert drafted.flows == ()
+
+
 def test_a_file_that_is_there_is_left_alone(tmp_path: Path, run: Run) -> None:
     folder = write(tmp_path, *SHOP)
 

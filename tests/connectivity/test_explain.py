@@ -78,6 +78,7 @@ def test_a_patch_of_an_overlay_is_named_where_it_stands(run: Run) -> None:
 )
 def test_the_verdict(source: str, destination: str, port: str | None, code: int, verdict: str, run: Run) -> None:
     said = run("explain", "prod", source, destination, *([port] if port else []))
+    assert run("explain", "prod", source, destination, *(port or "").split()) == said  # without quotes
 
     assert said[0] == code
     assert said[1].splitlines()[0] == verdict

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import random
 from typing import Any
+from unittest.mock import patch
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from policy.connectivity import matrix
 from policy.connectivity.endpoints import Endpoint, EndpointKind
 from policy.connectivity.ports import PortSet
 
@@ -41,8 +43,14 @@ def strange(seed: int, made: Manifests) -> list[dict[str, Any]]:
 
 
 @settings(max_examples=EXAMPLES, derandomize=DERANDOMIZE, deadline=None, database=None)
-@given(st.integers(0, 2**64 - 1))
-def test_whatever_somebody_runs_was_thought_possible(seed: int) -> None:
+@given(st.integers(0, 2**64 - 1), st.sampled_from([0, 64]))
+def test_whatever_somebody_runs_was_thought_possible(seed: int, few: int) -> None:
+    """Ports by name are looked up in either way: one by one for few destinations, by holders for many."""
+    with patch.object(matrix, "_FEW", few):
+        _is_thought_possible(seed)
+
+
+def _is_thought_possible(seed: int) -> None:
     made = Maker(seed).cluster()
     evaluator = Evaluator(made.documents, made.pod_networks, made.node_networks)
     cluster = naive.read((*made.documents, *strange(seed, made)), made.pod_networks, made.node_networks)

@@ -101,7 +101,26 @@ def test_no_flow_is_a_contract_too(tmp_path: Path) -> None:
     assert load("flows: []\n", tmp_path).flows == ()
 
 
+def test_the_silent_are_named_like_ends_of_flows(tmp_path: Path) -> None:
+    found = load("flows: []\nsilent: [mailer, a/b, Job/c]\n", tmp_path).silent
+
+    assert [str(end) for end in found] == ["mailer", "a/b", "Job/c"]
+    assert found[0].place.line == 2
+
+
 BAD = {
+    "everybody silent": (
+        "flows: []\nsilent:\n  - '*'\n",
+        "3: * is no workload: silent are single workloads of Git",
+    ),
+    "silent outside": (
+        "outside:\n  dns: {namespace: a}\nflows: []\nsilent: [dns]\n",
+        "4: dns is no workload: silent are single workloads of Git",
+    ),
+    "silent, and in a flow": (
+        'flows:\n  - "a -> b : http"\nsilent: [b]\n',
+        "3: b is not silent: line 2 states 'a -> b : http'",
+    ),
     "a key that is not known": ("flow: []\n", "1: unknown key flow in topology.yaml; did you mean flows?"),
     "no flows": ("outside: {}\n", "there is no list of flows"),
     "nothing at all": ("# later\n", "holds no documents, where one is read"),

@@ -217,7 +217,8 @@ TOLD: dict[Callable[[Path], None], tuple[str, str, str]] = {
     _new_service: (
         "error topology-complete base/search-service/deployment.yaml:4",
         "Deployment/search-service is in no flow of topology.yaml",
-        'state whom it talks to, as in "search-service -> dns : UDP 53, TCP 53", and who talks to it',
+        'state whom it talks to, as in "search-service -> dns : UDP 53, TCP 53", and who talks to it; or name '
+        "it under silent",
     ),
     _internet_with_the_pods: (
         "error topology-leak base/order-service/network-policy.yaml:64",

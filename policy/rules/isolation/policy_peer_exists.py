@@ -8,7 +8,8 @@ A namespace that is neither in Git nor under `outside` in topology.yaml is repor
 without one, nothing is known of other namespaces, and nothing is said. Peers that the API server refuses (`{}`, an
 ipBlock beside a selector, an address that is none, `except` outside of its `cidr`) admit nobody and are errors.
 
-It is a warning, and an error where a flow of topology.yaml breaks, or something leaks, because of it.
+It is a warning, and an error where a flow of topology.yaml breaks because of it, or where whoever makes such a
+pod outside of Git would get in.
 
 Why: the connection that it was written for is refused; or, torn in two, it admits a whole namespace.
 
@@ -71,6 +72,12 @@ def _torn(dead: DeadPeer, index: Index) -> tuple[str, str]:
 
 
 def _nobody(dead: DeadPeer, index: Index, near: str) -> tuple[str, str]:
+    if dead.is_unknown and dead.namespace in index.names("Namespace", ""):
+        return (
+            f"this peer admits nobody that is known: namespace {dead.namespace} has no workload in Git, and is not "
+            "under outside in topology.yaml",
+            "declare under outside who is meant, or remove the peer",
+        )
     if dead.is_unknown:
         return (
             f"this peer admits nobody that is known: namespace {dead.namespace or ''} is neither in Git nor under "
@@ -80,7 +87,8 @@ def _nobody(dead: DeadPeer, index: Index, near: str) -> tuple[str, str]:
     where = f"namespace {dead.namespace}" if dead.peer.namespace_selector is not None and dead.namespace else ""
     where = where or (index.named_namespace(dead.namespace or "") if dead.peer.namespace_selector is None else "those")
     return (
-        f"this peer admits nobody: no pod of {where} has {dead.peer.pod_selector}{near}",
+        f"this peer admits nobody{' but whoever makes such a pod' if dead.opens else ''}: no pod of {where} "
+        f"{'that is declared ' if dead.opens else ''}has {dead.peer.pod_selector}{near}",
         "select labels that the pods have, or remove the peer",
     )
 

@@ -38,11 +38,12 @@ from collections.abc import Iterator
 
 from policy.connectivity.contract import Broken
 from policy.connectivity.isolation import Isolation
-from policy.connectivity.policies import Direction
+from policy.connectivity.policies import TYPES, Direction
 from policy.connectivity.ports import described, port_set
 from policy.connectivity.wording import named, rule_text
-from policy.findings import Field, Finding, Place, Severity
+from policy.findings import Field, Finding, ObjectRef, Place, Severity
 from policy.manifests.index import Index
+from policy.manifests.resources import NetworkPolicy
 from policy.rules.rule import Context, Rule
 
 
@@ -51,8 +52,15 @@ def check(index: Index, context: Context) -> Iterator[Finding]:
     if isolation.proof is None:
         return
     grouped: dict[tuple[Place, tuple[Direction, ...]], list[Broken]] = {}
+    muted: dict[tuple[ObjectRef, Direction], list[Broken]] = {}
     for broken in isolation.faults.broken:
-        grouped.setdefault((broken.flow.place, tuple(broken.sides)), []).append(broken)
+        found = [(policy.ref, side) for side in broken.sides if (policy := _muted(broken, side, isolation))]
+        if found:
+            muted.setdefault(found[0], []).append(broken)
+        else:
+            grouped.setdefault((broken.flow.place, tuple(broken.sides)), []).append(broken)
+    for (ref, direction), group in muted.items():
+        yield _without_type(ref, direction, group, isolation)
     for group in grouped.values():
         yield _finding(group, isolation)
     for unknown in isolation.proof.stated.unknown_ports:
@@ -64,6 +72,30 @@ def check(index: Index, context: Context) -> Iterator[Finding]:
         )
 
 
+def _muted(broken: Broken, direction: Direction, isolation: Isolation) -> NetworkPolicy | None:
+    """A policy of the end that has rules for the direction, but not the direction in its policyTypes."""
+    connectivity = isolation.connectivity
+    number = connectivity.population.number_of[broken.end(direction).key]
+    for compiled in connectivity.policies:
+        spec = compiled.policy.spec
+        if compiled.subjects.surely >> number & 1 and direction not in compiled.rules and getattr(spec, direction):
+            return compiled.policy
+    return None
+
+
+def _without_type(ref: ObjectRef, direction: Direction, group: list[Broken], isolation: Isolation) -> Finding:
+    broken, index = group[0], isolation.index
+    more = f" (and {len(group) - 1} more)" if len(group) > 1 else ""
+    return Finding(
+        at=Field(ref, ("spec", "policyTypes")),
+        message=f"policyTypes lacks {TYPES[direction]}, so the {direction} rules of {ref} count for nothing: "
+        f"{named(broken.source, index)} cannot reach {named(broken.destination, index)} on "
+        f"{described(broken.sides[direction])}, which topology.yaml states{more}",
+        fix=f"add {TYPES[direction]} to policyTypes",
+        related=(broken.flow.place,),
+    )
+
+
 def _finding(group: list[Broken], isolation: Isolation) -> Finding:
     broken, index = group[0], isolation.index
     ports = port_set(each for some in broken.sides.values() for each in some)
@@ -72,6 +104,10 @@ def _finding(group: list[Broken], isolation: Isolation) -> Finding:
     places = [_at(broken, direction, isolation) for direction in broken.sides]
     fixes = []
     for direction, lacking in broken.sides.items():
+        astray = isolation.faults.astray(broken, direction)
+        if astray is not None:
+            fixes.append(f"let the podSelector of {astray.policy.ref} select {broken.end(direction).name}")
+            continue
         end = broken.end(direction)
         other = broken.destination if direction == "egress" else broken.source
         where = f"spec.{direction} of {_owner(broken, direction, isolation)}"
@@ -87,6 +123,9 @@ def _finding(group: list[Broken], isolation: Isolation) -> Finding:
 
 def _refusal(broken: Broken, direction: Direction, isolation: Isolation) -> str:
     end = named(broken.end(direction), isolation.index)
+    astray = isolation.faults.astray(broken, direction)
+    if astray is not None:
+        return f"{astray.policy.ref} has the {direction} rule for it, but does not select {end}"
     return (
         f"no {direction} rule of {end} allows it"
         if _policy(broken, direction, isolation)
@@ -109,6 +148,9 @@ def _policy(broken: Broken, direction: Direction, isolation: Isolation) -> Field
 
 
 def _at(broken: Broken, direction: Direction, isolation: Isolation) -> Field | Place:
+    astray = isolation.faults.astray(broken, direction)
+    if astray is not None:
+        return astray.policy.field("spec", "podSelector")
     found = _policy(broken, direction, isolation)
     if found is not None:
         return found

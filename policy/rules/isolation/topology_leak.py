@@ -49,7 +49,7 @@ from policy.connectivity.contract import Leak
 from policy.connectivity.endpoints import EndpointKind
 from policy.connectivity.isolation import Isolation
 from policy.connectivity.policies import TYPES
-from policy.connectivity.ports import described
+from policy.connectivity.ports import described, difference
 from policy.connectivity.wording import named
 from policy.findings import Field, Finding, Severity, Skipped
 from policy.manifests.index import Index
@@ -115,17 +115,35 @@ def _by_rule(leak: Leak, isolation: Isolation) -> Finding:
             related=related,
         )
     more = f" (and {leak.pairs - 1} more)" if leak.pairs > 1 else ""
+    is_labelled = peer is not None and peer[1].pod_selector is not None and not peer[1].pod_selector.is_empty
     return Finding(
         at=at,
         message=f"{source} may reach {destination} on {described(leak.ports)}, which no flow states{more}",
-        fix=_fix(leak, source, destination),
+        fix=_fix(leak, (source, destination), _unknown_name(leak, isolation), is_labelled=is_labelled),
         related=related,
     )
 
 
-def _fix(leak: Leak, source: str, destination: str) -> str:
+def _unknown_name(leak: Leak, isolation: Isolation) -> str:
+    """The port's name in the rule, if it leaks because nobody says what the destination calls so."""
+    population = isolation.connectivity.population
+    number = population.number_of.get(leak.destination.key)
+    if leak.by is None or number is None or not population.with_unknown_ports >> number & 1:
+        return ""
+    protocols = {each.protocol for each in difference(leak.ports, isolation.connectivity.table.sets[leak.by.numeric])}
+    return next((name for protocol, name in leak.by.names if protocol in protocols), "")
+
+
+def _fix(leak: Leak, ends: tuple[str, str], unknown: str, *, is_labelled: bool) -> str:
+    source, destination = ends
+    if unknown and leak.destination.outside is not None:
+        return f"state under outside which port {destination} calls {unknown}, or write its number here"
+    if unknown and leak.other.type is EndpointKind.STRANGER:
+        return f"name the namespace, and write the number of port {unknown}: what others call so, nobody knows"
     if leak.other.type is EndpointKind.STRANGER:
         return "select the namespace by its name too: kubernetes.io/metadata.name in a namespaceSelector"
+    if leak.other.type is EndpointKind.UNLISTED and is_labelled:
+        return "select the labels of pods that are declared under outside, or declare these and state the flow"
     if leak.other.type is EndpointKind.UNLISTED:
         return "select the pods by their labels too, in the same item of the list"
     if leak.other.type is EndpointKind.ADDRESSES and leak.other.outside is None:
