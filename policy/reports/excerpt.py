@@ -108,12 +108,15 @@ def below(
 class _Lines:
     """The lines of a file, found by where they end: a stream has hundreds of thousands, of which some are quoted.
 
-    YAML and TOML end a line at LF and CRLF only, so what ``str.splitlines`` takes for an end would miscount.
+    YAML and TOML end a line at LF and CRLF only, so what ``str.splitlines`` takes for an end would miscount. A file
+    that cannot be read, None, has no lines; an empty one has the line where something would be written.
     """
 
-    def __init__(self, content: bytes) -> None:
-        self._content = content.removeprefix(codecs.BOM_UTF8)
+    def __init__(self, content: bytes | None) -> None:
+        self._content = (content or b"").removeprefix(codecs.BOM_UTF8)
         self._ends = array("I", accumulate(map(len, io.BytesIO(self._content))))
+        if content is None:
+            return
         if not self._content or self._content.endswith(b"\n"):
             self._ends.append(len(self._content))  # the line where more would be written
 
@@ -132,4 +135,4 @@ def _lines(root: Path, name: str) -> _Lines:
     try:
         return _Lines((root / name).read_bytes())
     except (OSError, ValueError):  # ValueError: a null byte in the path
-        return _Lines(b"")
+        return _Lines(None)
