@@ -43,9 +43,11 @@ PRIVATE = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc
 
 
 def address_text(number: int) -> str:
-    from ipaddress import IPv4Address, IPv6Address  # only reports need it
+    if number < V6:
+        return f"{number >> 24}.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
+    from ipaddress import IPv6Address  # only reports need it
 
-    return str(IPv6Address(number - V6) if number >= V6 else IPv4Address(number))
+    return str(IPv6Address(number - V6))
 
 
 @lru_cache(maxsize=1 << 16)

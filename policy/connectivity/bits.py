@@ -10,11 +10,24 @@ def members(bits: int) -> Iterable[int]:
     count = bits.bit_count()
     if count == 1:
         return (bits.bit_length() - 1,)
+    if 0 < count * 64 <= bits.bit_length():
+        return _picked(bits)
     return _members(bits) if count else ()
 
 
+def _picked(bits: int) -> list[int]:
+    """One at a time, from the last, which shortens what is left: for few members in a wide set."""
+    found = []
+    while bits:
+        last = bits.bit_length() - 1
+        found.append(last)
+        bits ^= 1 << last
+    found.reverse()
+    return found
+
+
 def _members(bits: int) -> Iterator[int]:
-    """By bytes, as picking one bit at a time costs the whole length each time."""
+    """By bytes, as picking one number at a time costs the whole length each time."""
     skip = ((bits & -bits).bit_length() - 1) // 8
     bits >>= skip * 8
     for offset, byte in enumerate(bits.to_bytes((bits.bit_length() + 7) // 8, "little"), skip):

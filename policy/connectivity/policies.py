@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
 from policy.connectivity.addresses import interval_of, merged
@@ -108,16 +109,23 @@ def blocks_of(policies: Sequence[NetworkPolicy]) -> Iterator[Block]:
 def block_of(raw: Mapping[str, Any]) -> Block | str:
     """An ipBlock as written, or why the API server refuses it."""
     cidr, excepted = raw.get("cidr"), raw.get("except") or []
+    if not cidr:
+        return "an ipBlock has a cidr"
+    return _block(str(cidr), tuple(map(str, excepted if isinstance(excepted, list) else [excepted])))
+
+
+@lru_cache(maxsize=1 << 16)
+def _block(cidr: str, excepted: tuple[str, ...]) -> Block | str:
     try:
-        whole = interval_of(str(cidr))
+        whole = interval_of(cidr)
     except ValueError:
-        return f"{cidr!r} is no CIDR like 10.0.0.0/8" if cidr else "an ipBlock has a cidr"
+        return f"{cidr!r} is no CIDR like 10.0.0.0/8"
     if not excepted:
         return Block(whole)
     parts = []
-    for item in excepted if isinstance(excepted, list) else [excepted]:
+    for item in excepted:
         try:
-            part = interval_of(str(item))
+            part = interval_of(item)
         except ValueError:
             return f"{item!r} is no CIDR like 10.0.0.0/8"
         if not (whole.first <= part.first and part.last <= whole.last) or part == whole:
@@ -196,8 +204,8 @@ class Compiler:
         if pods is None and namespaces is None:
             return "an empty peer admits nobody: the API server refuses it"
         for selector in (pods, namespaces):
-            if not is_valid(selector):
-                return _selector_problem(selector)
+            if selector is not None and selector.match_expressions and (problem := _selector_problem(selector)):
+                return problem
         return self._population.peers(policy.namespace, pods, namespaces)
 
     def _ports_of(

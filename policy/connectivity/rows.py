@@ -34,7 +34,7 @@ def rows_of(connectivity: Connectivity, *, possibly: bool) -> Iterator[Reach]:
     egress = connectivity.sides["egress"]
     meet = _Meeting(connectivity, possibly=possibly)
     by_row: dict[tuple[tuple[int, int], ...], list[int]] = {}
-    for source, bits in _sources(connectivity):
+    for source, bits in _sources(connectivity, meet):
         sent = egress.possibly(source) if possibly else egress.surely(source)
         row = meet(sent, source, population.everyone if source < population.in_git else in_git)
         if row:
@@ -48,13 +48,19 @@ def rows_of(connectivity: Connectivity, *, possibly: bool) -> Iterator[Reach]:
                 yield Reach(together, destinations, ports)
 
 
-def _sources(connectivity: Connectivity) -> Iterator[tuple[int, int]]:
-    """A number to ask about, and all numbers that it stands for."""
+def _sources(connectivity: Connectivity, meet: _Meeting) -> Iterator[tuple[int, int]]:
+    """A number to ask about, and all numbers that it stands for: addresses that the same destinations admit are one."""
     population = connectivity.population
     for number in range(population.first_address):
         yield number, 1 << number
+    alike: dict[tuple[int, ...], list[int]] = {}
     for bits in connectivity.address_groups:
-        yield first(bits), bits
+        alike.setdefault(meet.admitting(first(bits)), []).append(bits)
+    for groups in alike.values():
+        together = 0
+        for bits in groups:
+            together |= bits
+        yield first(groups[0]), together
 
 
 class _Meeting:
@@ -82,6 +88,10 @@ class _Meeting:
         if found is None:
             found = self._known[key] = _disjoint(self._transposed(sent, admitting, asked), self._table)
         return found
+
+    def admitting(self, source: int) -> tuple[int, ...]:
+        """By what destinations admit a source: the same for sources that may reach the same ones on the same ports."""
+        return tuple(map(id, self._admitting.get(source, ())))
 
     def _accepted(self, destination: int) -> Grants:
         return self._side.possibly(destination) if self._possibly else self._side.surely(destination)
@@ -130,7 +140,9 @@ class _Meeting:
             for ports, sources in self._accepted(destination).items():
                 columns.setdefault(sources, {}).setdefault(ports, []).append(destination)
         found: dict[int, list[list[tuple[int, int]]]] = {}
-        asked = bits_of(number for number, _ in _sources(self._connectivity))
+        population = self._connectivity.population
+        asked = population.everyone ^ population.addresses
+        asked |= bits_of(first(bits) for bits in self._connectivity.address_groups)
         for sources, by_ports in columns.items():
             accepted = [(ports, bits_of(numbers)) for ports, numbers in by_ports.items()]
             for source in members(sources & asked):

@@ -61,7 +61,7 @@ def holds(block: Block, ranges: Sequence[Interval], *, all_of: bool) -> tuple[bo
     for one in ranges:
         if block.cidr.first <= one.last and one.first <= block.cidr.last:
             common = Interval(max(one.first, block.cidr.first), min(one.last, block.cidr.last))
-            left = without(common, block.excepted)
+            left = without(common, block.excepted) if block.excepted else (common,)
             have_any = have_any or bool(left)
             have_all = have_all and left == (one,)
         else:
@@ -72,7 +72,8 @@ def holds(block: Block, ranges: Sequence[Interval], *, all_of: bool) -> tuple[bo
 def key_of(selector: LabelSelector) -> object:
     labels = selector.match_labels
     if labels and len(labels) == 1 and not selector.match_expressions:
-        return next(iter(labels.items()))
+        [pair] = labels.items()
+        return pair
     return (
         tuple(sorted((labels or {}).items())),
         tuple((each.key, each.operator, each.values) for each in selector.match_expressions or ()),

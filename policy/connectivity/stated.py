@@ -17,7 +17,7 @@ from policy.connectivity.endpoints import Endpoint
 from policy.connectivity.matrix import Connectivity
 from policy.connectivity.ports import PROTOCOLS, PortRange, PortSet, port_set
 from policy.connectivity.topology import Flow, FlowEnd, FlowPort, Outside, Topology
-from policy.manifests.ports import declared_ports, target_port
+from policy.manifests.ports import target_port
 from policy.manifests.workloads import Workload
 
 Granted = dict[int, dict[int, int]]
@@ -63,8 +63,10 @@ class Stated:
         self.out_required: Granted = {}
         self.in_required: Granted = {}
         self._population, self._table = connectivity.population, connectivity.table
+        self._pods = (1 << self._population.first_address) - 1
         self._named = 0
-        self._resolved: dict[FlowEnd, _Ends] = {}
+        self._resolved: dict[tuple[str, str, str], _Ends] = {}
+        self._named_ports: dict[tuple[tuple[str, int], ...], int] = {}
         self._stated: list[tuple[Flow, int, int, int]] = []
         ends = (end for flow in topology.flows for some in (flow.sources, flow.destinations) for end in some)
         self._is_exact = all(each.permitted == each.required for each in map(self._end, ends))
@@ -88,25 +90,26 @@ class Stated:
     def _state(self, flow: Flow) -> None:
         sources = self._ends(flow.sources)
         destinations = self._ends(flow.destinations)
-        pods = (1 << self._population.first_address) - 1
         for ports, holders in self._numbers(flow, destinations.permitted | destinations.required):
             to = _Ends(destinations.permitted & holders, destinations.required & holders)
             self._stated.append((flow, sources.required, to.required, ports))
-            for number in members(sources.permitted & pods):
+            for number in members(sources.permitted & self._pods):
                 _add(self.out_permitted, number, ports, to.permitted)
-            for number in members(to.permitted & pods):
+            for number in members(to.permitted & self._pods):
                 _add(self.in_permitted, number, ports, sources.permitted)
             if self._is_exact:
                 continue
-            for number in members(sources.required & pods):
+            for number in members(sources.required & self._pods):
                 _add(self.out_required, number, ports, to.required)
-            for number in members(to.required & pods):
+            for number in members(to.required & self._pods):
                 _add(self.in_required, number, ports, sources.required)
 
     def _ends(self, ends: tuple[FlowEnd, ...]) -> _Ends:
         permitted = required = 0
         for end in ends:
             found = self._end(end)
+            if len(ends) == 1 and found.required:
+                return found
             if not found.permitted and not found.required:
                 self.unknown_ends.append(UnknownEnd(end))
             permitted |= found.permitted
@@ -114,9 +117,10 @@ class Stated:
         return _Ends(permitted, required)
 
     def _end(self, end: FlowEnd) -> _Ends:
-        found = self._resolved.get(end)
+        key = (end.namespace, end.kind, end.name)
+        found = self._resolved.get(key)
         if found is None:
-            found = self._resolved[end] = self._resolve(end)
+            found = self._resolved[key] = self._resolve(end)
         return found
 
     def _resolve(self, end: FlowEnd) -> _Ends:
@@ -173,28 +177,31 @@ class Stated:
         by_ports: dict[int, list[int]] = {}
         for port in flow.ports:
             if port.name or port.of_service:
-                for number in members(destinations & ((1 << self._population.first_address) - 1)):
-                    ports = self._resolved_port(port, self._population.endpoint(number))
+                for number in members(destinations & self._pods):
+                    ports = self._resolved_port(port, number)
                     if ports:
-                        by_ports.setdefault(self._table.number(ports), []).append(number)
+                        by_ports.setdefault(ports, []).append(number)
                     else:
                         self.unknown_ports.append(UnknownPort(flow, port, self._population.endpoint(number)))
-        for ports_number, numbers in by_ports.items():
-            yield ports_number, bits_of(numbers)
+        for ports, numbers in by_ports.items():
+            yield ports, bits_of(numbers)
 
-    def _resolved_port(self, port: FlowPort, destination: Endpoint) -> PortSet:
+    def _resolved_port(self, port: FlowPort, destination: int) -> int:
+        """The number of the port set that a name, or the port of a Service, means at a destination."""
         if port.of_service:
-            return self._service_port(port, destination)
-        named: list[tuple[str, str | None, int]] = []
-        if destination.workload is not None:
-            named = [(each.transport, each.name, each.container_port) for each in declared_ports(destination.workload)]
-        elif destination.outside is not None:
-            named = [(each.protocol, each.name, each.number) for each in destination.outside.ports]
-        return port_set(
-            PortRange(protocol, number, number)
-            for protocol, name, number in named
-            if name == port.name and port.protocol in ("", protocol)
+            return self._table.number(self._service_port(port, self._population.endpoint(destination)))
+        wanted, protocol = port.name, port.protocol
+        named = tuple(
+            (own, number)
+            for (own, name), numbers in self._population.own_ports(destination).items()
+            if name == wanted and protocol in ("", own)
+            for number in numbers
         )
+        found = self._named_ports.get(named)
+        if found is None:
+            found = self._table.number(port_set(PortRange(own, number, number) for own, number in named))
+            self._named_ports[named] = found
+        return found
 
     def _service_port(self, port: FlowPort, destination: Endpoint) -> PortSet:
         found: list[PortRange] = []
@@ -219,8 +226,11 @@ class Stated:
 
 def _add(granted: Granted, number: int, ports: int, others: int) -> None:
     if others:
-        row = granted.setdefault(number, {})
-        row[ports] = row.get(ports, 0) | others
+        row = granted.get(number)
+        if row is None:
+            granted[number] = {ports: others}
+        else:
+            row[ports] = row.get(ports, 0) | others
 
 
 def _ranges(port: FlowPort) -> Iterator[PortRange]:

@@ -206,7 +206,7 @@ def _numbered(protocol: str, first: int, last: int, *, of_service: bool, place: 
 
 class _Reader:
     def __init__(self, file: str, text: str) -> None:
-        self._file, self._text = file, text
+        self._file, self._lines = file, text.split("\n")
 
     def topology(self, root: Node) -> Topology:
         table = self._map(root, "topology.yaml")
@@ -328,7 +328,7 @@ class _Reader:
     def _parts(self, node: Node, text: str, start: int = 0) -> Iterator[tuple[str, Place]]:
         """The parts of a comma-separated list within a scalar, each with its place."""
         assert isinstance(node, Scalar)
-        shift = block_shift(node, self._text)
+        shift = block_shift(node, self._lines)
         for part in text.split(","):
             stripped = part.strip()
             if not stripped:

@@ -6,7 +6,7 @@ and would still have to be converted, because neither duplicate keys nor Kustomi
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -460,20 +460,19 @@ class _Builder:
                 target.fields.setdefault(name, node)
 
 
-def block_shift(scalar: Scalar, text: str) -> Shift:
-    """How the text inside a scalar of a file lies in that file, for marks into it.
+def block_shift(scalar: Scalar, lines: Sequence[str]) -> Shift:
+    """How the text inside a scalar of a file lies in that file, whose ``lines`` end without "\\n", for marks into it.
 
     Exact for literal blocks (``|``) and for one-line strings; text that was folded or escaped gets the scalar's place.
     """
-    lines = text.split("\n")
-    first = lines[scalar.mark.line - 1][scalar.mark.column - 1 :]
-    if first.startswith("|"):
+    first, start = lines[scalar.mark.line - 1], scalar.mark.column - 1
+    if first.startswith("|", start):
         for offset, content in enumerate(scalar.text.split("\n")):
             raw = lines[scalar.mark.line + offset] if scalar.mark.line + offset < len(lines) else ""
             if content.strip():
                 return Shift(scalar.mark.line, len(raw) - len(content.rstrip("\r")))
         return Shift(scalar.mark.line)
-    quote = 1 if first[:1] in "'\"" else 0
-    if scalar.mark.end_column is not None and first[quote:].startswith(scalar.text):
-        return Shift(scalar.mark.line - 1, scalar.mark.column - 1 + quote)
+    quote = 1 if first.startswith(("'", '"'), start) else 0
+    if scalar.mark.end_column is not None and first.startswith(scalar.text, start + quote):
+        return Shift(scalar.mark.line - 1, start + quote)
     return Shift(fixed=scalar.mark)

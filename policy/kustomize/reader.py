@@ -203,7 +203,7 @@ class _Reader:
 
     def inline(self, scalar: Scalar, entry: str) -> Parsed:
         source = Source(self.it.file.name, self.it.file.name, entry)
-        shift = block_shift(scalar, self.it.file.text)
+        shift = block_shift(scalar, self.it.file.text.split("\n"))
         parsed = parse(scalar.text, source, shift=shift)
         if self.is_list(parsed):
             parsed = parse(scalar.text, source, yaml_1_1=True, shift=shift)
