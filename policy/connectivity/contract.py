@@ -260,10 +260,10 @@ class Proof:
         )
         for direction, granted in stated:
             for number, wanted in granted.items():
-                granted = sides[direction].surely(number)
-                if wanted == granted or self._ignored >> number & 1:
+                allowed = sides[direction].surely(number)
+                if wanted == allowed or self._ignored >> number & 1:
                     continue
-                lacking = _minus(wanted, granted, self._table, 1 << number | self._ignored)
+                lacking = _minus(wanted, allowed, self._table, 1 << number | self._ignored)
                 for ports, others in lacking.items():
                     for other in self._ends_apart(others):
                         key = (number, other) if direction == "egress" else (other, number)
