@@ -143,7 +143,11 @@ class Side:
         rules = [rule for policy in policies for rule in policy.rules.get(self.direction, ())]
         if not rules:
             return NOTHING
-        own = number if self.direction == "ingress" and any(rule.names for rule in rules) else -1
+        has_names = any(rule.names for rule in rules)
+        own = number if self.direction == "ingress" and has_names else -1
+        if bound and (not has_names or (own >= 0 and not self._population.unstated >> number & 1)):
+            # where nothing is in doubt, the possible row is the sure one
+            bound = int(any(rule.peers.surely != rule.peers.possibly for rule in rules))
         key = (bound, own, *map(id, policies))
         found = self._rows.get(key)
         if found is None:
