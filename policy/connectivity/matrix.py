@@ -145,7 +145,7 @@ class Side:
             return NOTHING
         has_names = any(rule.names for rule in rules)
         own = number if self.direction == "ingress" and has_names else -1
-        if bound and (not has_names or (own >= 0 and not self._population.unstated >> number & 1)):
+        if bound and (not has_names or (own >= 0 and not self._population.with_unknown_ports >> number & 1)):
             # where nothing is in doubt, the possible row is the sure one
             bound = int(any(rule.peers.surely != rule.peers.possibly for rule in rules))
         key = (bound, own, *map(id, policies))
