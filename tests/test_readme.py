@@ -95,7 +95,12 @@ def test_continuous_integration_calls_its_two_commands() -> None:
 
     assert set(calls) >= BY_CI
     assert set(COMMANDS) >= BY_CI
-    assert "python3 tools/tox.py run -e e2e" in calls
+
+
+def test_a_workflow_does_what_live_needs() -> None:
+    workflow = (REPOSITORY / ".github" / "workflows" / "pull-request.yml").read_text(encoding="utf-8")
+
+    assert "- run: python tools/tox.py run -e e2e\n" in workflow
     assert set(COMMANDS) >= LIVE
 
 
