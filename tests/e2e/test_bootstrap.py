@@ -48,7 +48,8 @@ def test_environment_is_synced_and_healthy(deployed: Live, environment: str) -> 
     status = deployed.application(environment)["status"]
     assert (status["sync"]["status"], status["health"]["status"]) == ("Synced", "Healthy")
     assert conditions(deployed.application(environment)) == {}
-    said = {one["message"] for one in status["operationState"]["syncResult"]["resources"]}
+    # A later sync that had nothing to do lists no resources; what controllers were refused, the events say below.
+    said = {one["message"] for one in status["operationState"]["syncResult"].get("resources", ())}
     assert not {message for message in said if "arning" in message or "forbidden" in message}
 
 
