@@ -78,10 +78,10 @@ def test_whatever_manifests_hold_is_one_command(found: list[LocatedFinding], rea
 
 
 @pytest.mark.parametrize(
-    ("workspace", "file"), [(None, "a.yaml"), ("/work", "repository/a.yaml"), ("/elsewhere", "a.yaml")]
+    ("workspace", "file"), [(None, "a.yaml"), ("/srv", "repository/a.yaml"), ("/elsewhere", "a.yaml")]
 )
 def test_paths_are_relative_to_the_workspace(workspace: str | None, file: str) -> None:
-    run = run_of([finding(place=Place("a.yaml", 1))], root=Path("/work/repository"))
+    run = run_of([finding(place=Place("a.yaml", 1))], root=Path("/srv/repository"))
     run = replace(run, workspace=Path(workspace) if workspace else None)
 
     _, properties, _ = read(render(run).splitlines()[0])
