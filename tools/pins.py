@@ -15,12 +15,20 @@ BUILD_FLAGS = ("-trimpath", "-buildvcs=false", "-mod=readonly")
 
 VERSION_VARIABLES: Mapping[str, str] = {
     "github.com/argoproj/argo-cd/v3": "github.com/argoproj/argo-cd/v3/common.version=",
+    "github.com/containernetworking/plugins": (
+        "github.com/containernetworking/plugins/pkg/utils/buildversion.BuildVersion=v"
+    ),
+    "github.com/google/go-containerregistry": "github.com/google/go-containerregistry/cmd/crane/cmd.Version=v",
     "github.com/yannh/kubeconform": "main.version=",
     "github.com/zegl/kube-score": "main.version=",
     "k8s.io/kubernetes": "k8s.io/component-base/version.gitVersion=v",
     "sigs.k8s.io/kwok": "sigs.k8s.io/kwok/pkg/consts.Version=v",
 }
 """By module: the Go variable that its programs print as their version, where a release build sets one, and how."""
+
+CNI_PLUGINS = frozenset({"bridge", "host-local", "loopback", "portmap", "ptp"})
+"""Programs that stand in a folder of their own, ``.tools/cni``, and are never looked for on PATH: a container runtime
+runs them by name out of one folder, and other programs have the same names (``bridge`` of iproute2)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +40,11 @@ class Pin:
     module: str
     version: str
     folder: Path
+
+    @property
+    def place(self) -> str:
+        """The folder below ``.tools`` that the program is linked into."""
+        return "cni" if self.name in CNI_PLUGINS else "bin"
 
     @property
     def linker_flags(self) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from policy.errors import ToolError
-from tools import build
+from tools import build, pins
 from tools.pins import read_lock, read_pin
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -84,6 +84,22 @@ def test_own_tool_of_the_pinned_version_is_used(
     build.provide(root, ["hello"])
     assert (root / ".tools" / "bin" / "hello").readlink() == own
     assert capfd.readouterr().err == ""
+
+
+def test_plugin_has_a_folder_of_its_own_and_is_never_one_from_path(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """`bridge` is a command of iproute2 too: neither takes the place of the other."""
+    monkeypatch.setattr(pins, "CNI_PLUGINS", frozenset({"hello"}))
+    on_path(tmp_path, monkeypatch, "1.2.3")
+    path = kept(root)
+    build.provide(root, ["hello"])
+    assert (root / ".tools" / "cni" / "hello").readlink() == path
+    assert not (root / ".tools" / "bin").exists()
+    path.unlink()
+    build.provide(root, ["hello"])
+    assert (root / ".tools" / "cni" / "hello").readlink() == path
+    assert "building hello 1.2.3" in capfd.readouterr().err
 
 
 def test_own_tool_that_changed_its_version_is_dropped(
