@@ -91,7 +91,7 @@ class _Wanted:
         else:
             self._pin = read_pin(root, self._files.tool if self._files else name)
             key = self._pin.key(go.version)
-            self._place = root / ".tools" / "bin" / name
+            self._place = root / ".tools" / self._pin.place / name
             if self._files:
                 self._place, key = root / ".tools" / self._files.place, self._files.key(name, key)
         self._kept = cache_folder() / "tools" / key
@@ -103,7 +103,7 @@ class _Wanted:
         return target == self._kept or (target.parent != self._kept.parent and self._is_pinned(target))
 
     def take_from_path(self) -> bool:
-        if self._kept.exists() or self._pin is None or self._files:
+        if self._kept.exists() or self._pin is None or self._files or not self._pin.may_be_installed:
             return False
         own = self._place.parent
         entries = [entry for entry in os.environ.get("PATH", "").split(os.pathsep) if entry and Path(entry) != own]

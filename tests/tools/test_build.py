@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from policy.errors import ToolError
-from tools import build
+from tools import build, pins
 from tools.pins import read_lock, read_pin
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -84,6 +84,22 @@ def test_own_tool_of_the_pinned_version_is_used(
     build.provide(root, ["hello"])
     assert (root / ".tools" / "bin" / "hello").readlink() == own
     assert capfd.readouterr().err == ""
+
+
+def test_plugin_has_a_folder_of_its_own_and_is_never_one_from_path(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """`bridge` is a command of iproute2 too: neither takes the place of the other."""
+    monkeypatch.setattr(pins, "CNI_PLUGINS", frozenset({"hello"}))
+    on_path(tmp_path, monkeypatch, "1.2.3")
+    path = kept(root)
+    build.provide(root, ["hello"])
+    assert (root / ".tools" / "cni" / "hello").readlink() == path
+    assert not (root / ".tools" / "bin").exists()
+    path.unlink()
+    build.provide(root, ["hello"])
+    assert (root / ".tools" / "cni" / "hello").readlink() == path
+    assert "building hello 1.2.3" in capfd.readouterr().err
 
 
 def test_own_tool_that_changed_its_version_is_dropped(
@@ -195,6 +211,24 @@ def test_module_of_several_programs_gives_each_by_its_name(root: Path) -> None:
     assert two.key("1.27.3") != read_pin(root, "one").key("1.27.3")
     with pytest.raises(ToolError, match=r"no pinned tool hello: known are one, two$"):
         read_pin(root, "hello")
+
+
+def test_version_of_a_program_without_a_library_is_its_source(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = root / "tools" / "hello"
+    (folder / "go.mod").write_text("module gitops/tools/hello\n\ngo 1.27.0\n\ntool gitops/tools/hello\n")
+    (folder / "go.sum").unlink()
+    shutil.rmtree(folder / "hello")
+    (folder / "main.go").write_text("package main\n\nvar version string\n\nfunc main() { println(version) }\n")
+    first = read_pin(root, "hello")
+    assert re.fullmatch(r"0\.0\.0-[0-9a-f]{12}", first.version)
+    on_path(tmp_path, monkeypatch, first.version)  # it is not even run
+    build.provide(root, ["hello"])
+    tool = root / ".tools" / "bin" / "hello"
+    assert subprocess.run([tool], capture_output=True, text=True, check=True).stderr == f"{first.version}\n"
+    (folder / "main.go").write_text((folder / "main.go").read_text() + "\n")
+    assert read_pin(root, "hello").version != first.version
 
 
 def test_command_line_ends_with_one_sentence() -> None:
