@@ -82,6 +82,10 @@ class Overlay(msgspec.Struct, dict=True):
         """The resource of that reference; every finding names one of the overlay."""
         return self._resources[ref]
 
+    def document_of(self, ref: ObjectRef) -> Document:
+        """The document that holds the object."""
+        return self.documents[self._resources[ref].document]
+
     def place(self, at: Field | Place) -> tuple[Place, bool]:
         """The source place of a rendered field, and whether it is exact."""
         if isinstance(at, Place):
