@@ -24,6 +24,10 @@ class Exceptions:
         self._today = today
         self._used: set[int] = set()
 
+    def speak_of(self, rule: str) -> bool:
+        """Whether there is any about the rule."""
+        return rule in self._by_rule
+
     def match(self, rule: str, overlay: Overlay | None, finding: Finding) -> PolicyException | None:
         """The exception that speaks of this finding: one that still counts, else one that has expired.
 

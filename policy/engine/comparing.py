@@ -57,10 +57,8 @@ def compare_schemas(overlays: Sequence[Overlay], settings: Settings, rules: Sequ
     for overlay, _, _ in active:
         mismatches[id(overlay)].extend(_undecodable(overlay, refused))
     said = [
-        Said(rule, severity, overlay, what)
+        Said(rule, severity, overlay, [what for one in mismatches[id(overlay)] for what in rule.check(one, context)])
         for overlay, context, severity in active
-        for mismatch in mismatches[id(overlay)]
-        for what in rule.check(mismatch, context)
     ]
     return Comparison(said, settings.kubernetes)
 

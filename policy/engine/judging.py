@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec.structs import replace
 
-from policy.engine.placing import located
+from policy.engine.placing import Found, located
 from policy.engine.running import Said
 from policy.exceptions import Exceptions
-from policy.findings import Field, Place, Skipped
+from policy.findings import Field, Finding, Place, Skipped
 from policy.result import Accepted, LocatedFinding, LocatedSkip
 from policy.rules.configuration import exception_stale
 from policy.rules.rule import Rule
 
 if TYPE_CHECKING:
     from policy.baseline.matching import Baseline
-    from policy.settings import PolicyException
 
 
 class Judged(msgspec.Struct, frozen=True):
     """What rules said, parted: ``findings`` are those that no exception accepts."""
 
-    findings: list[Said]
+    findings: list[Found]
     skipped: list[LocatedSkip]
     accepted: list[Accepted]
 
@@ -32,23 +32,12 @@ class Judged(msgspec.Struct, frozen=True):
 def judge(said: Iterable[Said], exceptions: Exceptions) -> Judged:
     """Applies the exceptions; a finding whose exception has expired says so in its note."""
     judged = Judged([], [], [])
-    accepted: list[tuple[Said, PolicyException]] = []
     for one in said:
-        what = one.what
-        if isinstance(what, Skipped):
-            judged.skipped.append(_skip(one, what))
-            continue
-        entry = exceptions.match(one.rule.id, one.overlay, what)
-        if entry is None:
-            judged.findings.append(one)
-        elif exceptions.has_expired(entry):
-            note = f"its exception expired on {entry.accepted.expires} ({entry.accepted.owner})"
-            judged.findings.append(replace(one, note=note))
-        else:
-            accepted.append((one, entry))
-    for finding, (_, entry) in zip(located([one for one, _ in accepted]), accepted, strict=True):
-        terms = entry.accepted
-        judged.accepted.append(Accepted(finding, terms.reason, terms.owner, terms.expires))
+        judged.skipped.extend(_skip(one, what) for what in one.what if isinstance(what, Skipped))
+        found = Found(one.rule, one.severity, one.overlay, [what for what in one.what if isinstance(what, Finding)])
+        judged.findings.extend(
+            _unaccepted(found, exceptions, judged.accepted) if exceptions.speak_of(one.rule.id) else [found]
+        )
     return judged
 
 
@@ -57,13 +46,31 @@ def _skip(said: Said, skipped: Skipped) -> LocatedSkip:
     return LocatedSkip(said.rule.id, (said.overlay.name,) if said.overlay else (), ref, skipped.reason)
 
 
-def without_old(said: Sequence[Said], baseline: Baseline) -> list[Said]:
+def _unaccepted(found: Found, exceptions: Exceptions, accepted: list[Accepted]) -> Iterator[Found]:
+    """The findings without those that an exception accepts, which go to ``accepted``."""
+    for finding in found.findings:
+        one = replace(found, findings=[finding])
+        entry = exceptions.match(found.rule.id, found.overlay, finding)
+        if entry is None:
+            yield one
+        elif exceptions.has_expired(entry):
+            yield replace(one, note=f"its exception expired on {entry.accepted.expires} ({entry.accepted.owner})")
+        else:
+            terms = entry.accepted
+            accepted.extend(Accepted(each, terms.reason, terms.owner, terms.expires) for each in located([one]))
+
+
+def without_old(found: Sequence[Found], baseline: Baseline) -> list[Found]:
     """The findings that the baseline does not take; it never takes one whose exception has expired."""
-    return [
-        one
-        for one, finding in zip(said, located(said), strict=True)
-        if one.note is not None or not one.rule.exceptable or not baseline.takes(finding)
-    ]
+    places = iter(located(found))
+    left = []
+    for one in found:
+        placed = list(islice(places, len(one.findings)))
+        if one.note is None and one.rule.exceptable:
+            new = [finding for finding, at in zip(one.findings, placed, strict=True) if not baseline.takes(at)]
+            one = replace(one, findings=new)
+        left.append(one)
+    return left
 
 
 def stale(exceptions: Exceptions, rules: Sequence[Rule]) -> Iterator[LocatedFinding]:

@@ -27,16 +27,12 @@ if TYPE_CHECKING:
 
 
 class Said(msgspec.Struct, frozen=True):
-    """What a rule said about an overlay; ``overlay`` is None where it is about no single one.
-
-    ``note`` is what is to be known besides, e.g. that an exception has expired.
-    """
+    """What a rule says about an overlay; ``overlay`` is None where it is about no single one."""
 
     rule: Rule
     severity: Severity
     overlay: Overlay | None
-    what: Finding | Skipped
-    note: str | None = None
+    what: Sequence[Finding | Skipped]
 
 
 def run_rules(overlay: Overlay, settings: Settings, rules: Sequence[Rule], topology: Topology | None) -> Iterator[Said]:
@@ -47,9 +43,10 @@ def run_rules(overlay: Overlay, settings: Settings, rules: Sequence[Rule], topol
         if known is None:
             continue
         context, severity = known
+        said: list[Finding | Skipped] = []
         for subject in subjects(rule.applies_to, overlay.index, overlay.tree):
-            for what in rule.check(subject, context):
-                yield Said(rule, severity, overlay, what)
+            said.extend(rule.check(subject, context))
+        yield Said(rule, severity, overlay, said)
 
 
 def context_of(
@@ -90,7 +87,7 @@ def run_repository_rules(overlays: Sequence[Overlay], settings: Settings, rules:
             context = Context(Index(()), "", settings.kubernetes, chosen.options)
             for what in rule.check(repository, context):
                 overlay = by_name[what.overlay] if isinstance(what, Finding) and what.overlay else None
-                yield Said(rule, chosen.severity, overlay, what)
+                yield Said(rule, chosen.severity, overlay, [what])
 
 
 def _origins_of(overlay: Overlay) -> Callable[[], Origins | None]:
