@@ -50,6 +50,11 @@ def read(text: str) -> dict[str, Any]:
     Raises:
         Unfamiliar: it may hold something else than what is read here.
     """
+    return read_normalized(normalized(text))
+
+
+def normalized(text: str) -> str:
+    """The lines that say something, without the last line break. Raises Unfamiliar if they begin like no mapping."""
     if not text.endswith("\n"):
         text += "\n"
     if "#" in text or "\n\n" in text or text[0] in " \n":
@@ -57,6 +62,11 @@ def read(text: str) -> dict[str, Any]:
     body = text[:-1]
     if not body or body[0] in " -":
         raise Unfamiliar
+    return body
+
+
+def read_normalized(body: str) -> dict[str, Any]:
+    """``read`` for what ``normalized`` gives."""
     if len(_entries) > _MOST_REMEMBERED or len(_items) > _MOST_REMEMBERED:
         _entries.clear()
         _items.clear()
@@ -86,7 +96,7 @@ def _entry(text: str, indent: int) -> tuple[str, Any]:
     if value is not None:
         if newline:
             raise Unfamiliar
-        return key, _scalar(value)
+        return key, scalar(value)
     return key, _block(rest, indent) if newline else None
 
 
@@ -106,17 +116,23 @@ def _item(part: str, indent: int) -> Any:
     if known is not None:
         return known
     body = part[indent + 2 :]
-    match = _ENTRY.match(body)
-    if match and match.start(1) == 0 and match.end() in (len(body), body.find("\n")):
+    if entry(body.partition("\n")[0]) is not None:
         value: Any = _mapping(" " * (indent + 2) + body, indent + 2)
     else:
-        value = _scalar(body)
+        value = scalar(body)
     if len(part) < _LONGEST_REMEMBERED:
         _items[part] = value
     return value
 
 
-def _scalar(text: str) -> Any:
+def entry(line: str) -> tuple[str, str | None] | None:
+    """The key of a line that starts with one, and the text of its value, None where it has none."""
+    match = _ENTRY.fullmatch(line)
+    return (match[1], match[2]) if match is not None and match.start(1) == 0 else None
+
+
+def scalar(text: str) -> Any:
+    """The value of a scalar, or of a list of scalars, on one line; what is an ``entry`` is none. Raises Unfamiliar."""
     if _PLAIN.fullmatch(text):
         return resolve(text)
     quoted = _DOUBLE_QUOTED.fullmatch(text) or _SINGLE_QUOTED.fullmatch(text)
@@ -128,5 +144,5 @@ def _scalar(text: str) -> Any:
         return []
     flow = _FLOW_LIST.fullmatch(text)
     if flow:
-        return [_scalar(part) for part in flow[1].split(", ")]
+        return [scalar(part) for part in flow[1].split(", ")]
     raise Unfamiliar

@@ -12,27 +12,29 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
 
+from policy.patterns import Pattern
+
 _FORMS = (
-    (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY( BLOCK)?-----"), "holds a private key"),
-    (re.compile(r"\b(AKIA|ASIA)[0-9A-Z]{16}\b"), "holds an AWS access key"),
-    (re.compile(r"\b(gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{22,})"), "holds a GitHub token"),
-    (re.compile(r"\bglpat-[A-Za-z0-9_-]{20,}"), "holds a GitLab token"),
-    (re.compile(r"\bxox[abeprs]-[A-Za-z0-9-]{10,}"), "holds a Slack token"),
-    (re.compile(r"\bAIza[A-Za-z0-9_-]{35}\b"), "holds a Google API key"),
-    (re.compile(r"\b[rs]k_live_[A-Za-z0-9]{16,}"), "holds a Stripe key"),
-    (re.compile(r"\bnpm_[A-Za-z0-9]{36}\b"), "holds an npm token"),
-    (re.compile(r"\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}"), "holds a signed token (JWT)"),
+    (Pattern(r"-----BEGIN [A-Z ]*PRIVATE KEY( BLOCK)?-----"), "holds a private key"),
+    (Pattern(r"\b(AKIA|ASIA)[0-9A-Z]{16}\b"), "holds an AWS access key"),
+    (Pattern(r"\b(gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{22,})"), "holds a GitHub token"),
+    (Pattern(r"\bglpat-[A-Za-z0-9_-]{20,}"), "holds a GitLab token"),
+    (Pattern(r"\bxox[abeprs]-[A-Za-z0-9-]{10,}"), "holds a Slack token"),
+    (Pattern(r"\bAIza[A-Za-z0-9_-]{35}\b"), "holds a Google API key"),
+    (Pattern(r"\b[rs]k_live_[A-Za-z0-9]{16,}"), "holds a Stripe key"),
+    (Pattern(r"\bnpm_[A-Za-z0-9]{36}\b"), "holds an npm token"),
+    (Pattern(r"\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}"), "holds a signed token (JWT)"),
 )
-_URL_PASSWORD = re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s/:@'\"]*:([^\s/@'\"]+)@")
-_REFERENCE = re.compile(
+_URL_PASSWORD = Pattern(r"\b[a-z][a-z0-9+.-]*://[^\s/:@'\"]*:([^\s/@'\"]+)@")
+_REFERENCE = Pattern(
     r"\$\(.+\)|\$\{.+\}|\$[A-Za-z_]\w*|%\(.+\)s|\{\{.+\}\}|<[^>]+>|ENC\[.+\]|ref\+.+|vault:.+|op://.+"
     r"|arn:.+|(https?|file)://.+|\.{0,2}/.+|~/.+",
     re.DOTALL,
 )
-_WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
+_WORDS = Pattern(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _SECRET_WORDS = ("password", "passwd", "passphrase", "secret", "token", "credential", "credentials", "apikey", "pwd")
 _SECRET_EXACTLY = frozenset(_SECRET_WORDS)
-_ABOUT_A_SECRET = re.compile(
+_ABOUT_A_SECRET = Pattern(
     r"algorithm|audience|auth|class|claim|command|cookie|count|days|dir|directory|enabled|encryption|"
     r"endpoint|env|expiration|expires|expiry|field|file|folder|format|hasher|header|host|hours|id|"
     r"interval|issuer|key|length|limit|location|manager|max|method|min|minutes|mode|mount|ms|name|"
@@ -62,21 +64,21 @@ _NO_SECRETS = frozenset(
     }
     | {"basic", "bearer", "digest", "env", "file", "header", "jwt", "oauth2", "opaque", "prompt", "redacted"}
 )
-_NAMES_A_SECRET = re.compile(r"[a-z0-9.-]+-(secrets?|credentials|creds|tls|certs?|token|password|keys?)")
-_RANDOM = re.compile(r"[A-Za-z0-9+/_-]{24,}={0,2}")
-_WORD = re.compile(r"[a-z]{7,}|[A-Z]{7,}|//")
+_NAMES_A_SECRET = Pattern(r"[a-z0-9.-]+-(secrets?|credentials|creds|tls|certs?|token|password|keys?)")
+_RANDOM = Pattern(r"[A-Za-z0-9+/_-]{24,}={0,2}")
+_WORD = Pattern(r"[a-z]{7,}|[A-Z]{7,}|//")
 _NOT_RANDOM = frozenset(
     {"ca", "cert", "certificate", "checksum", "digest", "fingerprint", "hash", "id", "public", "sha", "sum"}
 )
 _LEAST_ENTROPY = 4.2
 
-_ASSIGNMENT = re.compile(
+_ASSIGNMENT = Pattern(
     r"""^[ \t]*(?:export[ \t]+|-[ \t]+)?["']?(?P<name>[A-Za-z_][\w.-]*)["']?[ \t]*[:=][ \t]*"""
     r"""(?P<value>"[^"\n]*"|'[^'\n]*'|[^\s"']+)[ \t]*[,;]?[ \t]*(?:#.*)?$""",
     re.MULTILINE,
 )
-_REDIS = re.compile(r"^[ \t]*(?P<name>requirepass|masterauth)[ \t]+(?P<value>\S+)", re.MULTILINE)
-_IN_COMMAND = re.compile(r"""(?:^|\s)-{0,2}(?P<name>[A-Za-z_][\w.-]*)=(?P<value>"[^"]*"|'[^']*'|\S+)""")
+_REDIS = Pattern(r"^[ \t]*(?P<name>requirepass|masterauth)[ \t]+(?P<value>\S+)", re.MULTILINE)
+_IN_COMMAND = Pattern(r"""(?:^|\s)-{0,2}(?P<name>[A-Za-z_][\w.-]*)=(?P<value>"[^"]*"|'[^']*'|\S+)""")
 _PROGRAMS = (".py", ".js", ".mjs", ".ts", ".go", ".rb", ".pl", ".lua", ".sh", ".bash", ".sql", ".html", ".css", ".md")
 
 
@@ -146,7 +148,7 @@ def credentials_in_command(words: tuple[str, ...]) -> Iterator[tuple[int, str, s
                 yield index, option.lstrip("-"), why
 
 
-def _named(pattern: re.Pattern[str], text: str) -> Iterator[tuple[str, str]]:
+def _named(pattern: Pattern, text: str) -> Iterator[tuple[str, str]]:
     for match in pattern.finditer(text):
         name, value = match["name"], match["value"].strip("\"'").rstrip(",;")
         why = why_credential("password" if name in ("requirepass", "masterauth") else name, value)

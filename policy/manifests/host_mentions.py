@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from policy.findings import Field
 from policy.manifests.hostnames import (
@@ -19,8 +20,7 @@ from policy.manifests.resources import ConfigMap
 from policy.manifests.workloads import Container, Workload
 
 
-@dataclass(frozen=True, slots=True)
-class Mention:
+class Mention(msgspec.Struct, frozen=True):
     """A host, where it stands, and how the place is called."""
 
     host: Host

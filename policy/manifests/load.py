@@ -14,11 +14,12 @@ from typing import Any
 
 import msgspec
 
-from policy.manifests import blocks
+from policy.manifests import blocks, forms
 from policy.manifests.scalars import MAX_SCALAR
+from policy.patterns import Pattern
 
 _AFTER_SEPARATOR = frozenset(("", " ", "\t", "\r", "\n"))
-_DIRECTIVE_OR_END = re.compile(r"^(?:%|\.\.\.(?:[ \t\r\n]|\Z))|\r(?!\n)", re.MULTILINE)
+_DIRECTIVE_OR_END = Pattern(r"^(?:%|\.\.\.(?:[ \t\r\n]|\Z))|\r(?!\n)", re.MULTILINE)
 
 
 class Loaded(msgspec.Struct, frozen=True):
@@ -70,7 +71,7 @@ def _read_quickly(chunk: str) -> Any:
         return None
     if len(chunk) > MAX_SCALAR and max(map(len, chunk.split("\n"))) > MAX_SCALAR:
         raise blocks.Unfamiliar
-    return blocks.read(chunk.removeprefix("---\n"))
+    return forms.read(chunk.removeprefix("---\n"))
 
 
 def _may_have_directives(text: str) -> bool:

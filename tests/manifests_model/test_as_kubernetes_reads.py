@@ -10,8 +10,12 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
+
+import pytest
 
 from policy.errors import SourceError
+from policy.manifests import blocks
 from policy.manifests.load import load_documents, load_exactly
 from policy.tools import find_tool
 from tools.streams import stream
@@ -139,6 +143,69 @@ def test_streams_are_read_alike() -> None:
     documents = stream(100, varied=True).split("---\n")
 
     assert differences(documents) == []
+
+
+MANIFEST = """\
+apiVersion: apps/v1
+kind: Deployment
+metadata:
+  labels:
+    app: web
+    tier: "1"
+  name: web
+spec:
+  replicas: 3
+  template:
+    spec:
+      containers:
+      - args:
+        - serve
+        - --quiet
+        env:
+        - name: A
+          value: '0644'
+        - name: B
+        image: web:1
+        ports:
+          - containerPort: 8080
+          - containerPort: 9090
+            name: x
+      hostNetwork: no
+    empty: {}
+  last:
+  - [a, b]
+"""
+
+
+def test_documents_that_are_alike_are_read_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Documents that differ in one to three lines, in values or in anything else, read after each other."""
+    some, chance = scalars(), random.Random(11)
+    lines = MANIFEST.splitlines()
+    texts = []
+    for _ in range(15_000):
+        changed = list(lines)
+        for number in chance.sample(range(len(lines)), chance.randint(1, 3)):
+            before, separator, _ = lines[number].partition(": " if ": " in lines[number] else "- ")
+            line = before + separator + (next(some) if separator else "")
+            wild = (f"{line} ", f"{line} # x", f" {line}", f"{before}:", f"{before}- x", f"{line}\n")
+            changed[number] = line if chance.random() < 0.8 else chance.choice(wild)
+        texts.append("\n".join(changed) + "\n")
+
+    assert differences(texts, may_refuse=True)[:5] == []
+    good = [text for text in texts if as_we_read(text, exactly=False) is not REFUSED]
+    whole = Mock(wraps=blocks.read_normalized)
+    monkeypatch.setattr(blocks, "read_normalized", whole)
+    for text in good:
+        as_we_read(text, exactly=False)
+    assert len(good) > len(texts) // 2
+    assert whole.call_count < len(good) * 3 // 4, "many are made of what is alike, or this proves nothing"
+
+
+def test_a_key_that_stands_twice_is_read_alike() -> None:
+    pairs = [(a, b, c) for a in "123" for b in "123" for c in ("", "  d: 1\n", "  d: 2\n")]
+
+    assert differences([f"k: 1\na: {a}\na: {b}\n{'a:' if c else 'c: 1'}\n{c}" for a, b, c in pairs]) == []
+    assert differences([f"k: 1\na:\n{c or '  b: 1'}\na: {a}\nc: {b}\n" for a, b, c in pairs]) == []
 
 
 def test_indentation_is_read_alike() -> None:

@@ -12,7 +12,8 @@ import msgspec
 import yaml
 
 from policy.connectivity.isolation import Isolation
-from policy.connectivity.topology import FILE_NAME, Topology, load_topology
+from policy.connectivity.topology import FILE_NAME, Topology
+from policy.connectivity.topology_file import load_topology
 from policy.engine import check
 from policy.findings import Finding, Place
 from policy.manifests.decode import resources_of

@@ -31,7 +31,6 @@ claims that a StatefulSet or a generic ephemeral volume makes. A LimitRange that
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from fractions import Fraction
 
 from policy.findings import Field, Finding, Severity
 from policy.manifests.claims import Claim, claim_of, claims_per_pod
@@ -176,13 +175,13 @@ def _above(value: int | None, what: str, bound: int | None, resource: str, *, re
 def _too_far_apart(request: int | None, limit: int | None, ratio: int | None, resource: str) -> str | None:
     if ratio is None:
         return None
-    bound = f"the highest ratio {float(Fraction(ratio, NANO)):g}"
+    bound = f"the highest ratio {ratio / NANO:g}"
     if not request or not limit:
         return f"lacks a {resource} {'limit' if request else 'request'}, under {bound}"
-    if Fraction(limit, request) <= Fraction(ratio, NANO):
+    if request < 0 or limit * NANO <= ratio * request:
         return None
     return (
-        f"has a {resource} limit of {format_quantity(limit, resource)}, {float(Fraction(limit, request)):.5g} times "
+        f"has a {resource} limit of {format_quantity(limit, resource)}, {limit / request:.5g} times "
         f"its request of {format_quantity(request, resource)}, above {bound}"
     )
 
