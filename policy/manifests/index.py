@@ -116,6 +116,17 @@ class Index:
             found.setdefault(item.namespace, []).append(item)
         return {key: tuple(items) for key, items in found.items()}
 
+    @cached_property
+    def _alike(self) -> Mapping[str, tuple[tuple[Workload, ...], ...]]:
+        found: dict[str, dict[tuple[object, ...], list[Workload]]] = {}
+        for item in self.workloads:
+            found.setdefault(item.namespace, {}).setdefault(item.settings, []).append(item)
+        return {name: tuple(map(tuple, groups.values())) for name, groups in found.items()}
+
+    def alike_in(self, namespace: str) -> tuple[tuple[Workload, ...], ...]:
+        """The workloads of a namespace, those together that have the same ``settings``."""
+        return self._alike.get(namespace, ())
+
     def workloads_in(self, namespace: str) -> tuple[Workload, ...]:
         return self._workloads_by_namespace.get(namespace, ())
 

@@ -49,10 +49,9 @@ def check(index: Index, context: Context) -> Iterator[Finding]:
     for limit_range in index.all(LimitRange):
         for number, item in enumerate(limit_range.spec.limits or ()):
             yield from _contradictions(limit_range, number, item)
-    for workload in index.workloads:
-        requirements = index.requirements_of(workload)
+    for workload in index.workloads if index.all(LimitRange) else ():
         for limit_range in index.limit_ranges_in(workload.namespace):
-            yield from _pod(workload, requirements, limit_range)
+            yield from _pod(workload, index.requirements_of(workload), limit_range)
             for claim in claims_per_pod(workload):
                 yield from _claim(claim, limit_range)
     for claim_object in index.all(PersistentVolumeClaim):

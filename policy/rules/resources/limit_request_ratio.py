@@ -75,4 +75,11 @@ def _exactly(times: float) -> tuple[int, int]:
     return Decimal(str(times)).as_integer_ratio()
 
 
-RULE = Rule(id="limit-request-ratio", applies_to=Workload, severity=Severity.WARNING, check=check, options=RatioOptions)
+RULE = Rule(
+    id="limit-request-ratio",
+    applies_to=Workload,
+    severity=Severity.WARNING,
+    check=check,
+    options=RatioOptions,
+    by_settings=True,
+)

@@ -78,8 +78,11 @@ def check(index: Index, context: Context) -> Iterator[Finding]:
                 level, version = _enforced(namespace)
                 who = level.value
         policies = {target: min(target, version) for target in targets}
-        for workload in workloads:
-            yield from _pods(workload, level, policies, who)
+        groups = [alike for alike in index.alike_in(name) if any(_pods(alike[0], level, policies, who))]
+        refused = {id(workload) for alike in groups for workload in alike}
+        for workload in workloads if refused else ():
+            if id(workload) in refused:
+                yield from _pods(workload, level, policies, who)
 
 
 def _label(namespace: Namespace, key: str) -> str | None:
