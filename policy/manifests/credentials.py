@@ -9,7 +9,8 @@ import base64
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from itertools import pairwise
 
 from policy.patterns import Pattern
@@ -25,6 +26,9 @@ _FORMS = (
     (Pattern(r"\bnpm_[A-Za-z0-9]{36}\b"), "holds an npm token"),
     (Pattern(r"\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}"), "holds a signed token (JWT)"),
 )
+_SHORTEST_FORM = 15
+"""As many characters has the shortest of them, the Slack token."""
+_REMEMBERED = 4_000
 _URL_PASSWORD = Pattern(r"\b[a-z][a-z0-9+.-]*://[^\s/:@'\"]*:([^\s/@'\"]+)@")
 _REFERENCE = Pattern(
     r"\$\(.+\)|\$\{.+\}|\$[A-Za-z_]\w*|%\(.+\)s|\{\{.+\}\}|<[^>]+>|ENC\[.+\]|ref\+.+|vault:.+|op://.+"
@@ -95,6 +99,7 @@ def decoded(value: str) -> str:
         return value
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def why_credential(name: str, value: str) -> str | None:
     """Why a named value looks like a credential, e.g. ``is named like a credential``; None if it does not."""
     form = _form(value)
@@ -111,6 +116,7 @@ def why_credential(name: str, value: str) -> str | None:
     return None
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def why_credential_variable(name: str, value: str) -> str | None:
     """``why_credential`` for environment variables: ``SECRET_OF_SHOP`` tells one there, ``SECRET_NAME`` does not."""
     why = why_credential(name, value)
@@ -122,8 +128,13 @@ def why_credential_variable(name: str, value: str) -> str | None:
     return "is named like a credential"
 
 
-def credentials_in_file(file: str, text: str) -> Iterator[tuple[str, str]]:
+@lru_cache(maxsize=_REMEMBERED)
+def credentials_in_file(file: str, text: str) -> Sequence[tuple[str, str]]:
     """Credentials in the text of a file: the name of each ("" where it has none) and why; programs are not parsed."""
+    return tuple(_of_file(file, text))
+
+
+def _of_file(file: str, text: str) -> Iterator[tuple[str, str]]:
     form = _form(text)
     if form is not None:
         yield "", form
@@ -132,8 +143,13 @@ def credentials_in_file(file: str, text: str) -> Iterator[tuple[str, str]]:
             yield from _named(pattern, text)
 
 
-def credentials_in_command(words: tuple[str, ...]) -> Iterator[tuple[int, str, str]]:
+@lru_cache(maxsize=_REMEMBERED)
+def credentials_in_command(words: tuple[str, ...]) -> Sequence[tuple[int, str, str]]:
     """Credentials in a command line: the word's index, the name ("" where it has none) and why."""
+    return tuple(_of_command(words))
+
+
+def _of_command(words: tuple[str, ...]) -> Iterator[tuple[int, str, str]]:
     for index, word in enumerate(words):
         form = _form(word)
         if form is not None:
@@ -157,9 +173,11 @@ def _named(pattern: Pattern, text: str) -> Iterator[tuple[str, str]]:
 
 
 def _form(value: str) -> str | None:
-    for pattern, says in _FORMS:
+    for pattern, says in _FORMS if len(value) >= _SHORTEST_FORM else ():
         if pattern.search(value):
             return says
+    if "://" not in value:
+        return None
     for match in _URL_PASSWORD.finditer(value):
         if not is_reference(match[1]):
             return "holds a URL with a password"

@@ -44,7 +44,7 @@ def of_container(container: Container, workload: Workload) -> Iterator[Mention]:
                 yield Mention(host, at, f"{name} of {container}", workload.namespace)
     command = [("command", number, text) for number, text in enumerate(container.spec.command or ())]
     command += [("args", number, text) for number, text in enumerate(container.spec.args or ())]
-    for position, host in hosts_in_arguments([substituted(text, known) for _, _, text in command]):
+    for position, host in hosts_in_arguments(tuple([substituted(text, known) for _, _, text in command])):
         field, number, _ = command[position]
         yield Mention(host, container.field(field, number), f"{field} of {container}", workload.namespace)
 

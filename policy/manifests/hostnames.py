@@ -67,6 +67,7 @@ _FILE_FORMS = (
     Pattern(rf"^\s*(?:replicaof|slaveof)\s+({_HOST})\s+({_PORT})", re.MULTILINE),
     Pattern(rf"^\s*sentinel\s+monitor\s+\S+\s+({_HOST})\s+({_PORT})", re.MULTILINE),
 )
+_REMEMBERED = 4_000
 _COMMENT = Pattern(r"^[ \t]*(?:#|//|;|--\s|<!--).*$|(?<=[ \t])#\s.*$", re.MULTILINE)
 
 DEFAULT_PORTS = {
@@ -162,8 +163,13 @@ class Host(msgspec.Struct, frozen=True):
     """What implies the port, where it is not written: the scheme, or ``nginx``."""
 
 
-def hosts_in_value(name: str, value: str) -> Iterator[Host]:
+@lru_cache(maxsize=_REMEMBERED)
+def hosts_in_value(name: str, value: str) -> Sequence[Host]:
     """The hosts in the value of an environment variable, a setting or a flag with that name."""
+    return tuple(_in_value(name, value))
+
+
+def _in_value(name: str, value: str) -> Iterator[Host]:
     if "\n" in value.rstrip() or len(value) > 2000:
         yield from hosts_in_file(name, value)
         return
@@ -190,8 +196,13 @@ def hosts_in_value(name: str, value: str) -> Iterator[Host]:
             yield host
 
 
-def hosts_in_arguments(arguments: Sequence[str]) -> Iterator[tuple[int, Host]]:
+@lru_cache(maxsize=_REMEMBERED)
+def hosts_in_arguments(arguments: tuple[str, ...]) -> Sequence[tuple[int, Host]]:
     """The hosts in a command with its arguments, each with the index of its argument."""
+    return tuple(_in_arguments(arguments))
+
+
+def _in_arguments(arguments: Sequence[str]) -> Iterator[tuple[int, Host]]:
     program = arguments[0].rpartition("/")[2] if arguments else ""
     if program in ("chown", "chmod", "chgrp", "install"):
         return
@@ -212,11 +223,12 @@ def hosts_in_arguments(arguments: Sequence[str]) -> Iterator[tuple[int, Host]]:
                 yield arguments.index(written), host
 
 
-def hosts_in_file(name: str, text: str) -> Iterator[Host]:
+@lru_cache(maxsize=_REMEMBERED)
+def hosts_in_file(name: str, text: str) -> Sequence[Host]:
     """The hosts in a file of that name, e.g. one value of a ConfigMap; each once a line."""
     found = dict.fromkeys(_in_file(name, text))
     sure = {(host.line, host.text) for host in found if host.sure}
-    yield from (host for host in found if host.sure or (host.line, host.text) not in sure)
+    return tuple(host for host in found if host.sure or (host.line, host.text) not in sure)
 
 
 def _in_file(name: str, text: str) -> Iterator[Host]:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable, Iterator, Mapping
-from functools import cached_property
 from typing import Any
 
 import msgspec
 
 from policy.findings import Field, FieldPath, ObjectRef
+from policy.lazy import cached_property
 from policy.manifests.decode import NotDecodable, convert, convert_what_fits
 from policy.manifests.images import Image, parse_image
 from policy.manifests.pod_spec import ContainerSpec, PodSpec
@@ -113,14 +113,12 @@ class Workload(msgspec.Struct, frozen=True, dict=True):
     @cached_property
     def pod_labels(self) -> Mapping[str, str]:
         """The labels of its pods."""
-        labels = _at(self.resource.raw, (*self.template_path, "metadata", "labels"))
-        return {key: value for key, value in labels.items() if isinstance(value, str)}
+        return _texts(_at(self.resource.raw, (*self.template_path, "metadata", "labels")))
 
     @cached_property
     def pod_annotations(self) -> Mapping[str, str]:
         """The annotations of its pods."""
-        annotations = _at(self.resource.raw, (*self.template_path, "metadata", "annotations"))
-        return {key: value for key, value in annotations.items() if isinstance(value, str)}
+        return _texts(_at(self.resource.raw, (*self.template_path, "metadata", "annotations")))
 
     @cached_property
     def settings(self) -> tuple[object, ...]:
@@ -245,6 +243,12 @@ def _add_identities(found: list[object], raw: Any, without: Iterable[str]) -> No
             left.pop(key, None)
         found += left
         found += map(id, left.values())
+
+
+def _texts(raw: Mapping[str, Any]) -> Mapping[str, str]:
+    if all(isinstance(value, str) for value in raw.values()):
+        return raw
+    return {key: value for key, value in raw.items() if isinstance(value, str)}
 
 
 def _at(raw: Any, path: FieldPath) -> Mapping[str, Any]:

@@ -81,15 +81,10 @@ def _by_settings(rule: Rule, context: Context) -> Iterable[Any]:
     def subjects_of(workload: Workload) -> Iterable[Any]:
         return workload.containers if rule.applies_to is Container else (workload,)
 
-    index = context.index
-    wrong = {
-        id(workload)
-        for namespace in index.namespaces
-        for group in index.alike_in(namespace)
-        if any(True for subject in subjects_of(group[0]) for _ in rule.check(subject, context))
-        for workload in group
-    }
-    return (subject for each in index.workloads if id(each) in wrong for subject in subjects_of(each))
+    def is_wrong(workload: Workload) -> bool:
+        return any(True for subject in subjects_of(workload) for _ in rule.check(subject, context))
+
+    return (subject for each in context.index.workloads_where(is_wrong) for subject in subjects_of(each))
 
 
 def subjects(kind: type[Any], index: Index, tree: SourceTree | None) -> Iterable[Any]:
