@@ -26,7 +26,7 @@ class Loaded(msgspec.Struct, frozen=True):
     """A document: what it holds, its text, and the 1-based line where that starts: its ``---``, where it has one.
 
     Nobody may change ``value``: equal parts of documents are the same object. ``is_plain`` says that ``blocks`` reads
-    the text.
+    the text, and that every line of it is a key or an item.
     """
 
     value: Any
@@ -54,7 +54,7 @@ def load_texts(text: str, name: str) -> Iterator[Loaded]:
     for end in _ends(text):
         chunk = text[start:end]
         try:
-            yield Loaded(_read_quickly(chunk), chunk, line, True)
+            yield Loaded(_read_quickly(chunk), chunk, line, not blocks.has_literals(chunk))
         except blocks.Unfamiliar:
             for _, value in load_exactly(chunk, name, line):
                 yield Loaded(value, chunk, line, False)
