@@ -7,8 +7,6 @@ import os
 import sys
 from typing import NoReturn
 
-from policy.cli import main
-
 
 def run() -> NoReturn:
     """Without a search for garbage, and the process ends at once: what a check has read lives until its end.
@@ -17,6 +15,8 @@ def run() -> NoReturn:
     the end; files are written, and what was started has ended.
     """
     gc.disable()
+    from policy.cli import main  # its modules make no garbage either
+
     code = main()
     sys.stdout.flush()
     sys.stderr.flush()

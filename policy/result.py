@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
@@ -13,6 +12,7 @@ import msgspec
 
 from policy.errors import PolicyError
 from policy.findings import FieldPath, ObjectRef, Place, Severity
+from policy.patterns import Pattern
 
 
 class LocatedFinding(msgspec.Struct, frozen=True):
@@ -160,9 +160,9 @@ class Result(msgspec.Struct, frozen=True):
         return 1 if strict and (self.findings or self.skipped) else 0
 
 
-_HASH = re.compile(r"-[2456789bcdfghkmt]{10}$")
+_HASH = Pattern(r"-[2456789bcdfghkmt]{10}$")
 """What Kustomize appends to the name of an object that it generates; it changes with every value inside."""
-_LINE_NUMBER = re.compile(r"(\bline |\.(?:ya?ml|json|toml):)\d+")
+_LINE_NUMBER = Pattern(r"(\bline |\.(?:ya?ml|json|toml):)\d+")
 
 
 def fingerprints(findings: Iterable[LocatedFinding]) -> list[str]:

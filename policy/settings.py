@@ -113,7 +113,10 @@ class Settings(msgspec.Struct, frozen=True, dict=True):
 
     def rule(self, rule: Rule, environment: str) -> RuleSettings:
         """The settings of a rule in an environment: its own, overridden by those for the environment."""
-        table = dict(self._rules.get(rule.id, {}))
+        stated = self._rules.get(rule.id)
+        if not stated:
+            return RuleSettings(rule.enabled, rule.severity, rule.options())
+        table = dict(stated)
         table.update(table.pop("environments", {}).get(environment, {}))
         return RuleSettings(
             enabled=table.pop("enabled", rule.enabled),

@@ -91,7 +91,7 @@ def normalized(text: str) -> str:
 
 def has_literals(text: str) -> bool:
     """Whether there may be a literal block scalar."""
-    return "|\n" in text or "|-\n" in text
+    return "|" in text and ("|\n" in text or "|-\n" in text)
 
 
 def _with_literals_in_lines(text: str) -> Iterator[str]:

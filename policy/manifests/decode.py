@@ -71,7 +71,7 @@ def resources_of(document: Any, number: int) -> Iterator[Resource]:
 
     What has neither a kind nor an API version is no object, and is yielded all the same: that is to be told.
     """
-    yield from _expand(document, number, ())
+    return _expand(document, number, ())
 
 
 def _expand(document: Any, number: int, prefix: FieldPath) -> Iterator[Resource]:

@@ -3,7 +3,7 @@
 An absent field and an explicit null are both ``None``, as the API server reads them.
 """
 
-from __future__ import annotations
+# Not `from __future__ import annotations`: msgspec would have to evaluate the text of each type when it first decodes.
 
 from typing import Any
 

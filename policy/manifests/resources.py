@@ -1,6 +1,6 @@
 """Kubernetes objects, typed by kind; the one place where raw mappings become objects."""
 
-from __future__ import annotations
+# Not `from __future__ import annotations`: msgspec would have to evaluate the text of each type when it first decodes.
 
 from collections.abc import Mapping
 from typing import Any, Generic, TypeVar
@@ -37,7 +37,9 @@ class Resource(msgspec.Struct, frozen=True):
 
     @property
     def annotations(self) -> Mapping[str, str]:
-        return _mapping(_mapping(self.raw.get("metadata")).get("annotations"))
+        metadata = self.raw.get("metadata")
+        found = metadata.get("annotations") if isinstance(metadata, dict) else None
+        return found if isinstance(found, dict) else _NONE
 
     def field(self, *path: str | int) -> Field:
         return Field(self.ref, path)
@@ -386,6 +388,9 @@ class Namespace(Object[NamespaceBody], frozen=True):
 
 class Ingress(Object[IngressSpec], frozen=True):
     """``networking.k8s.io/v1`` Ingress."""
+
+
+_NONE: Mapping[str, Any] = {}
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

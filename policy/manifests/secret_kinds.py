@@ -1,6 +1,6 @@
 """Objects of other projects that make Secrets, typed: the fields that say which, and with which keys."""
 
-from __future__ import annotations
+# Not `from __future__ import annotations`: msgspec would have to evaluate the text of each type when it first decodes.
 
 from policy.manifests.pod_spec import Raw, Struct
 from policy.manifests.resources import Object

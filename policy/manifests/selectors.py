@@ -4,7 +4,7 @@ Source: ``metav1.LabelSelector`` (API reference): matchLabels AND every matchExp
 key is absent; the empty selector matches everything; an absent one matches nothing, where its field says so.
 """
 
-from __future__ import annotations
+# Not `from __future__ import annotations`: msgspec would have to evaluate the text of each type when it first decodes.
 
 from collections.abc import Mapping
 
