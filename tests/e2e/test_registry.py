@@ -18,6 +18,7 @@ from cluster.repository import ROOT
 from cluster.state import HOST, State
 from cluster.waiting import until
 from tests.manifests.loopback import free_port
+from tools.build import provide
 
 TOOLS = ROOT / ".tools"
 
@@ -37,6 +38,7 @@ def fetch(port: int, path: str) -> bytes:
 @pytest.fixture
 def state(tmp_path: Path) -> State:
     """A cluster's folder, of which the registry's port alone is known."""
+    provide(ROOT, ("crane", "registry"))
     state = State(tmp_path / "cluster")
     state.folder.mkdir()
     (state.folder / "ports.json").write_text(json.dumps({"registry": free_port()}))
