@@ -1,18 +1,19 @@
-"""Everything that a cluster keeps, in one folder: to remove the folder is to remove the cluster's last trace."""
+"""Everything that a cluster keeps, in one folder; only whose its ports are is said beside it, in the user's cache."""
 
 from __future__ import annotations
 
 import fcntl
 import json
 import shutil
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from cluster import ports
 from cluster.errors import ClusterError
 from cluster.processes import Process
+from tools.build import cache_folder
 
 PORTS = (
     *("api-server", "controller-manager", "etcd", "etcd-peer", "git", "kwok", "metrics", "redis", "scheduler"),
@@ -70,7 +71,7 @@ class State:
         return Process(name, self.folder / "processes", self.folder / "logs")
 
     def processes(self) -> list[Process]:
-        """Those that were started, in that order."""
+        """Those that were started, in the order of their first starts."""
         records = (self.folder / "processes").glob("*.json")
         return [self.process(file.stem) for file in sorted(records, key=lambda file: file.stat().st_mtime_ns)]
 
@@ -82,14 +83,12 @@ class State:
             raise ClusterError(f"there is no cluster in {self.folder}") from error
 
     def choose_ports(self) -> None:
-        """Take ports that are free now, unless they were chosen before."""
+        """Take ports that nobody else takes meanwhile, unless they were chosen before. Raises ClusterError."""
         file = self.folder / "ports.json"
         if file.exists():
             return
-        sockets = {name: socket.create_server((HOST, 0)) for name in PORTS}
-        chosen = {name: one.getsockname()[1] for name, one in sockets.items()}
-        for one in sockets.values():
-            one.close()
+        first = ports.claim(self.folder, len(PORTS), claims=_claims())
+        chosen = {name: first + number for number, name in enumerate(PORTS)}
         part = file.with_suffix(".part")
         part.write_text(json.dumps(chosen, indent=1))
         part.replace(file)
@@ -110,6 +109,12 @@ class State:
         try:
             shutil.rmtree(self.folder)
         except FileNotFoundError:
-            return
+            pass
         except OSError as error:
             raise ClusterError(f"{error.filename}: {error.strerror}") from error
+        ports.release(self.folder, claims=_claims())
+
+
+def _claims() -> Path:
+    """One file for the clusters of all checkouts."""
+    return cache_folder() / "ports.json"
