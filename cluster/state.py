@@ -32,9 +32,16 @@ HOST = "127.0.0.1"
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """A cluster's folder. Nothing of it is written outside, and nothing but this cluster writes into it."""
+    """A cluster's folder. Nothing of it is written outside, and nothing but this cluster writes into it.
+
+    ``git_host`` is the address of this machine by which Argo CD reaches the Git server; ``argocd_url`` is where Argo CD
+    answers if not on a port of this cluster, and ``argocd_scheme`` is what it speaks there.
+    """
 
     folder: Path
+    git_host: str = HOST
+    argocd_url: str = ""
+    argocd_scheme: str = "http"
 
     @property
     def pki(self) -> Path:
@@ -56,11 +63,11 @@ class State:
 
     @property
     def repository_url(self) -> str:
-        return f"http://{HOST}:{self.port('git')}/{self.repository.name}"
+        return f"http://{self.git_host}:{self.port('git')}/{self.repository.name}"
 
     @property
     def server_url(self) -> str:
-        return f"http://{HOST}:{self.port('argocd-server')}"
+        return self.argocd_url or f"{self.argocd_scheme}://{HOST}:{self.port('argocd-server')}"
 
     @property
     def ready(self) -> Path:

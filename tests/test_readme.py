@@ -24,7 +24,7 @@ BY_CI = {"python3 tools/tox.py run -e check", "python3 tools/tox.py"}
 
 ON_A_CLUSTER = {
     "kubectl apply -k argocd/",
-    "kubectl rollout restart -n argocd statefulset argocd-application-controller",
+    "kubectl rollout restart -n argocd statefulset/argocd-application-controller deployment/argocd-repo-server",
 }
 
 LIVE = {"python3 tools/tox.py run -e up", "python3 tools/tox.py run -e down"}

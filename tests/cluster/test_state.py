@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import configparser
 import shutil
 import socket
 from concurrent.futures import ThreadPoolExecutor
@@ -14,9 +13,7 @@ from cluster import ports
 from cluster.cli import main
 from cluster.errors import ClusterError
 from cluster.metrics import IDLE, pod_metrics, set_usage
-from cluster.repository import ROOT
 from cluster.state import HOST, PORTS, State
-from cluster.tier import TOOLS
 
 POD = {
     "metadata": {"name": "web-1", "namespace": "shop", "labels": {"app.kubernetes.io/name": "web"}},
@@ -97,12 +94,3 @@ def test_usage_is_what_a_workload_was_told(tmp_path: Path) -> None:
     assert told["containers"] == [{"name": "web", "usage": {"cpu": "150m", "memory": "32Mi"}}]
     assert told["timestamp"] == "2026-01-02T03:04:05Z"
     assert pod_metrics(POD, {}, "2026-01-02T03:04:05Z")["containers"][0]["usage"]["cpu"] == IDLE
-
-
-def test_end_to_end_tests_build_what_up_needs() -> None:
-    """In one go and with the progress shown, rather than in silence inside of the first test."""
-    tox = configparser.ConfigParser(interpolation=None)
-    tox.read(ROOT / "tox.ini")
-    built = tox["testenv:e2e"]["commands"].replace("\\\n", " ").splitlines()[1].split()
-    assert built[:2] == ["python", "tools/build.py"]
-    assert set(TOOLS) <= set(built[2:])
