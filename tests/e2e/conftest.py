@@ -163,7 +163,7 @@ def dev(deployed: Live) -> Iterator[Live]:
     git(clone, "checkout", "--quiet", "--force", "main")
     if git(clone, "diff", "--name-only", first).strip():
         git(clone, "read-tree", "--reset", "-u", first)
-        deployed.wait_synced("dev", deployed.push("As before the test"))
+        deployed.deploy("dev", "As before the test")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

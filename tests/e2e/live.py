@@ -70,6 +70,15 @@ class Live:
     def push(self, message: str) -> str:
         return push(self.cluster.state, message)
 
+    def deploy(self, environment: str, message: str) -> None:
+        """Push, and measure how long it takes until Argo CD calls it synced and healthy."""
+        started = time.monotonic()
+        revision = self.push(message)
+        self.wait_synced(environment, revision, healthy=False)
+        self.measure("push to synced", started)
+        self.wait_synced(environment, revision)
+        self.measure("push to healthy", started)
+
     def revert(self) -> str:
         """`git revert` of the last commit, pushed."""
         clone = self.cluster.state.clone

@@ -47,7 +47,7 @@ def test_application_controller_is_killed_in_the_middle_of_a_sync(dev: Live) -> 
             """For the end of the last one's pod, or for that of the new one."""
             status = dev.application("dev")["status"].get("operationState", {})
             is_ours = status.get("operation", {}).get("sync", {}).get("revision") == revision
-            return is_ours and status.get("message", "").startswith("waiting for")
+            return bool(is_ours and status.get("message", "").startswith("waiting for"))
 
         dev.wait_for("the sync waits for its Job", waits_for_the_job)
         state.process(CONTROLLER).kill()
