@@ -28,8 +28,7 @@ from tools.commands import say
 TOOLS = ("kubectl", "kustomize", "argocd-installation")
 """What tools/build.py has to provide."""
 
-_APPLICATIONS = "applications.argoproj.io"
-_PROJECTS = "appprojects.argoproj.io"
+_KINDS = {"Application": "applications.argoproj.io", "AppProject": "appprojects.argoproj.io"}
 _FORWARD = "argocd-forward"
 # Images are pulled.
 _INSTALL_SECONDS = 600
@@ -72,13 +71,15 @@ class NamedCluster:
             self.state.ready.write_text(f"{time.monotonic() - started:.1f}\n")
 
     def down(self) -> None:
-        """Delete what `up` made there, if it made anything, and the folder. Raises ClusterError."""
+        """Delete what `up` made there, if it made anything, and the folder. Raises ClusterError; nothing stays here."""
         with self.state.alone():
-            if self._touched.exists():
-                self._delete()
-            for process in reversed(self.state.processes()):
-                process.end()
-            self.state.remove()
+            try:
+                if self._touched.exists():
+                    self._delete()
+            finally:
+                for process in reversed(self.state.processes()):
+                    process.end()
+                self.state.remove()
 
     def pulls_images(self) -> bool:
         """Whether any of its nodes does."""
@@ -105,7 +106,7 @@ class NamedCluster:
     def _deployed(self) -> list[Object]:
         """The Applications and projects of argocd/, as they are applied."""
         text = self.kubectl.run("kustomize", self.state.clone / "argocd")
-        return [one for one in yaml.safe_load_all(text) if one["kind"] in ("Application", "AppProject")]
+        return [one for one in yaml.safe_load_all(text) if one["kind"] in _KINDS]
 
     def _namespaces(self) -> list[str]:
         """Those that the Applications fill."""
@@ -121,12 +122,12 @@ class NamedCluster:
             if self.kubectl.get("namespace", NAMESPACE):
                 raise ClusterError(f"{where} has a namespace {NAMESPACE} without Argo CD in it: nothing was touched")
             return
-        others = [one["metadata"]["name"] for one in self.kubectl.list(_APPLICATIONS)]
+        others = [one["metadata"]["name"] for one in self.kubectl.list(_KINDS["Application"])]
         if others:
             raise ClusterError(f"Argo CD in {where} has the Application {others[0]}: nothing was touched")
 
     def _has_definitions(self) -> bool:
-        return self.kubectl.get("customresourcedefinition", _APPLICATIONS) is not None
+        return self.kubectl.get("customresourcedefinition", _KINDS["Application"]) is not None
 
     def _install(self) -> None:
         """As pods, as its documentation asks for."""
@@ -162,17 +163,22 @@ class NamedCluster:
     def _delete(self) -> None:
         """Applications first, which delete nothing by that, so that nothing of the rest comes back."""
         deployed = self._deployed()
-        kinds = ((_APPLICATIONS, "Application"), (_PROJECTS, "AppProject"))
+        names = {kind: [one["metadata"]["name"] for one in deployed if one["kind"] == kind] for kind in _KINDS}
         if self._has_definitions():
-            for resource, kind in kinds:
-                # Argo CD makes its project `default` itself, anew if need be.
-                names = [one["metadata"]["name"] for one in deployed if one["kind"] == kind]
-                self._remove(resource, *names, f"--namespace={NAMESPACE}")
+            self._remove(_KINDS["Application"], *names["Application"], f"--namespace={NAMESPACE}")
+            for project in names["AppProject"]:  # Argo CD makes its project `default` itself, anew if need be
+                self._release(project)
+            self._remove(_KINDS["AppProject"], *names["AppProject"], f"--namespace={NAMESPACE}")
         self._remove("namespace", *self._namespaces())
         if self._installed.exists():
             folder = self.tools / "argocd-installation" / "manifests" / "cluster-install"
             self._remove(f"--namespace={NAMESPACE}", "--kustomize", str(folder))
             self._remove("namespace", NAMESPACE)
+
+    def _release(self, project: str) -> None:
+        """Its finalizer waits for its Applications, which are gone, and for an Argo CD, which may not run."""
+        if self.kubectl.get(_KINDS["AppProject"], project, NAMESPACE):
+            self.kubectl.patch(_KINDS["AppProject"], project, NAMESPACE, {"metadata": {"finalizers": None}})
 
     def _remove(self, *what: str) -> None:
         timeout = f"--timeout={_DELETE_SECONDS}s"
