@@ -166,9 +166,10 @@ class NamedCluster:
         names = {kind: [one["metadata"]["name"] for one in deployed if one["kind"] == kind] for kind in _KINDS}
         if self._has_definitions():
             self._remove(_KINDS["Application"], *names["Application"], f"--namespace={NAMESPACE}")
-            for project in names["AppProject"]:  # Argo CD makes its project `default` itself, anew if need be
+            projects = [name for name in names["AppProject"] if name != "default"]  # every Argo CD has that one
+            for project in projects:
                 self._release(project)
-            self._remove(_KINDS["AppProject"], *names["AppProject"], f"--namespace={NAMESPACE}")
+            self._remove(_KINDS["AppProject"], *projects, f"--namespace={NAMESPACE}")
         self._remove("namespace", *self._namespaces())
         if self._installed.exists():
             folder = self.tools / "argocd-installation" / "manifests" / "cluster-install"

@@ -170,7 +170,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     live = config.stash.get(STARTED, None)
     if live is None:
         return
-    terminalreporter.write_line(f"memory of all processes, at the end: {live.memory / 2**20:.0f} MiB")
+    if live.memory:
+        terminalreporter.write_line(f"memory of all processes, at the end: {live.memory / 2**20:.0f} MiB")
     for what, seconds in sorted(live.seconds.items()):
         median = statistics.median(seconds)
         terminalreporter.write_line(f"{what}: {median:.1f} s, median of {len(seconds)} (up to {max(seconds):.1f} s)")
