@@ -23,8 +23,8 @@ ENVIRONMENTS = {"dev": "ecommerce-dev", "staging": "ecommerce-staging", "prod": 
 DEV = ENVIRONMENTS["dev"]
 # Each question is a kubectl of its own, which must not take the processor from what it asks about.
 ASK_SECONDS = 0.4
-# Some twenty times what it takes on a quiet machine. What cannot become right any more is not waited for.
-SYNC_SECONDS = 240
+# Some forty times what it takes on a quiet machine. What cannot become right any more is not waited for.
+SYNC_SECONDS = 360
 MANAGED = (
     "configmaps,cronjobs,deployments,horizontalpodautoscalers,ingresses,limitranges,networkpolicies,poddisruptionbudgets,"
     "resourcequotas,rolebindings,roles,serviceaccounts,services,statefulsets"
