@@ -6,6 +6,8 @@ its context too.
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -13,6 +15,7 @@ import cluster.named
 import cluster.tier
 from cluster.repository import ROOT
 from cluster.state import HOST
+from policy.errors import ToolError
 from tools.build import provide
 
 _TESTS = ("kubeconform", "kustomize")
@@ -53,7 +56,15 @@ def choose(environment: Mapping[str, str]) -> Choice:
     return Choice(context, "E2E_CLUSTER and KUBECONFIG name it", kubeconfig, *where, digests)
 
 
-if __name__ == "__main__":
-    import os
+def main() -> int:
+    """Provide what the tests need. Exit code 0, or 2 with one sentence on stderr."""
+    try:
+        provide(ROOT, choose(os.environ).tools)
+    except (ToolError, ValueError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
 
-    provide(ROOT, choose(os.environ).tools)
+
+if __name__ == "__main__":
+    sys.exit(main())
