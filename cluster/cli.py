@@ -34,6 +34,7 @@ def _parser() -> argparse.ArgumentParser:
         "up", help="start it, and deploy this checkout's last commit; again: start what is missing"
     )
     up.add_argument("--no-pods", action="store_true", help="kwok in place of nodes and pods; needs no root")
+    up.add_argument("--empty", action="store_true", help="deploy nothing, and start no Git server")
     up.set_defaults(run=_up)
     down = commands.add_parser("down", help="end and delete all of it")
     down.set_defaults(run=_down)
@@ -52,11 +53,12 @@ def _up(parsed: argparse.Namespace, cluster: Cluster) -> int:
     if not parsed.no_pods:
         raise ClusterError("only the tier without pods can be started: say --no-pods")
     provide(ROOT, TOOLS)
-    if not cluster.up():
+    if not cluster.up(empty=parsed.empty):
         print("it is up already")
     state = cluster.state
     print(f"kubectl   export KUBECONFIG={state.kubeconfig}")
-    print(f"git       cd {state.clone}; what is pushed from there is deployed")
+    if not parsed.empty:
+        print(f"git       cd {state.clone}; what is pushed from there is deployed")
     print(f"Argo CD   {state.server_url} (API only), admin, {cluster.argocd.password()}")
     return 0
 

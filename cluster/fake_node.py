@@ -16,7 +16,8 @@ from cluster.state import HOST, State
 from cluster.waiting import until
 
 NODE = "fake"
-_ANNOTATION = "kwok.x-k8s.io/node"
+ANNOTATION = "kwok.x-k8s.io/node"
+"""A node that bears it is kwok's: whatever image its pods name, nobody pulls it."""
 _VOLUMES = 24
 _CAPACITY = {"cpu": "32", "ephemeral-storage": "500Gi", "memory": "64Gi", "pods": "200"}
 
@@ -31,7 +32,7 @@ def start_fake_node(state: State, kubectl: Kubectl, tools: Path) -> None:
             tools / "bin" / "kwok",
             f"--kubeconfig={state.kubeconfig}",
             f"--config={stages}",
-            f"--manage-nodes-with-annotation-selector={_ANNOTATION}=fake",
+            f"--manage-nodes-with-annotation-selector={ANNOTATION}=fake",
             f"--cidr={PODS}",
             f"--node-ip={HOST}",
             f"--server-address={HOST}:{state.port('kwok')}",
@@ -41,7 +42,7 @@ def start_fake_node(state: State, kubectl: Kubectl, tools: Path) -> None:
     kubectl.apply(*(_volume(number) for number in range(_VOLUMES)))
     if kubectl.get("node", NODE) is None:
         kubectl.apply(_node())
-    until("the node is ready", lambda: _is_ready(kubectl.get("node", NODE)), seconds=30, by=kwok)
+    until("the node is ready", lambda: _is_ready(kubectl.get("node", NODE)), seconds=90, by=kwok)
 
 
 def _node() -> dict[str, object]:
@@ -49,7 +50,7 @@ def _node() -> dict[str, object]:
     return {
         "apiVersion": "v1",
         "kind": "Node",
-        "metadata": {"name": NODE, "annotations": {_ANNOTATION: "fake"}, "labels": labels},
+        "metadata": {"name": NODE, "annotations": {ANNOTATION: "fake"}, "labels": labels},
         "status": {"allocatable": _CAPACITY, "capacity": _CAPACITY},
     }
 

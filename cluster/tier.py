@@ -40,8 +40,11 @@ class Cluster:
     def argocd(self) -> ArgoCD:
         return ArgoCD(self.state, self.kubectl, self.tools)
 
-    def up(self) -> bool:
-        """Start all that is not running. False if there was nothing to do. Raises ClusterError."""
+    def up(self, *, empty: bool = False) -> bool:
+        """Start all that is not running. False if there was nothing to do. Raises ClusterError.
+
+        An ``empty`` one has no Git server, and Argo CD has nothing to deploy.
+        """
         with self.state.alone():
             if self.is_up():
                 return False
@@ -50,8 +53,9 @@ class Cluster:
             self._step("etcd, API server, controllers", lambda: self.control_plane.start(self.kubectl))
             self._step("a node of kwok", lambda: start_fake_node(self.state, self.kubectl, self.tools))
             self._step("metrics", lambda: start_metrics(self.state, self.kubectl))
-            self._step("Git server", self._start_git)
-            self._step("Argo CD", self._start_argocd)
+            if not empty:
+                self._step("Git server", self._start_git)
+            self._step("Argo CD", lambda: self._start_argocd(empty=empty))
             self.state.ready.write_text(f"{time.monotonic() - started:.1f}\n")
             return True
 
@@ -74,9 +78,10 @@ class Cluster:
         start_git_server(self.state)
         push_checkout(self.state)
 
-    def _start_argocd(self) -> None:
+    def _start_argocd(self, *, empty: bool) -> None:
         if not self.state.ready.exists():
             self.argocd.install()
+        if not self.state.ready.exists() and not empty:
             self.argocd.apply(self.state.clone / "argocd")
         # Its parameters are among what was applied, and are read at the start.
         self.argocd.start()
