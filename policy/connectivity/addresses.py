@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable
 from functools import lru_cache
 from typing import NamedTuple
@@ -11,6 +12,7 @@ from policy.patterns import Pattern
 V6 = 1 << 32
 """Where IPv6 begins: ``::`` is this number."""
 END = V6 + (1 << 128)
+_LENGTH = Pattern(r"[0-9]{1,3}")
 _V4 = Pattern(r"(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})/(\d{1,2})")
 
 
@@ -38,7 +40,10 @@ class Interval(NamedTuple):
         return self.first >= V6
 
 
-EVERY_ADDRESS = (Interval(0, V6 - 1), Interval(V6, END - 1))
+AddressSet = tuple[Interval, ...]
+"""Canonical, so that equal sets are equal tuples: sorted, disjoint, not adjacent; none holds both families."""
+NO_ADDRESSES: AddressSet = ()
+EVERY_ADDRESS: AddressSet = (Interval(0, V6 - 1), Interval(V6, END - 1))
 PRIVATE = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7")
 """Where pods live, if nothing says where: RFC 1918, RFC 6598, RFC 4193."""
 
@@ -60,13 +65,7 @@ def interval_of(cidr: str) -> Interval:
     """
     match = _V4.fullmatch(cidr)
     if match is None:
-        from ipaddress import IPv6Network  # only IPv6 needs it
-
-        if "/" not in cidr:
-            raise ValueError(f"{cidr} is no CIDR")
-        network = IPv6Network(cidr, strict=False)
-        first = V6 + int(network.network_address)
-        return Interval(first, first + network.num_addresses - 1)
+        return _interval_v6(cidr)
     numbers = [int(part) for part in match.groups()]
     if max(numbers[:4]) > 255 or numbers[4] > 32:
         raise ValueError(f"{cidr} is no CIDR")
@@ -75,28 +74,94 @@ def interval_of(cidr: str) -> Interval:
     return Interval(first, first + size - 1)
 
 
-def merged(intervals: Iterable[Interval]) -> tuple[Interval, ...]:
+def _interval_v6(cidr: str) -> Interval:
+    from socket import AF_INET6, inet_pton  # only IPv6 needs it
+
+    text, slash, bits = cidr.partition("/")
+    try:
+        number = int.from_bytes(inet_pton(AF_INET6, text), "big")
+    except (OSError, UnicodeError, ValueError):  # ValueError: a null character
+        raise ValueError(f"{cidr} is no CIDR") from None
+    if not slash or not _LENGTH.fullmatch(bits) or int(bits) > 128:
+        raise ValueError(f"{cidr} is no CIDR")
+    size = 1 << (128 - int(bits))
+    first = V6 + (number & -size)
+    return Interval(first, first + size - 1)
+
+
+def merged(intervals: Iterable[Interval]) -> AddressSet:
     """Sorted, disjoint and not adjacent, within their families."""
     found: list[Interval] = []
+    end = -1
     for one in sorted(intervals):
-        if found and one.first <= found[-1].last + 1 and one.is_v6 == found[-1].is_v6:
-            if one.last > found[-1].last:
-                found[-1] = Interval(found[-1].first, one.last)
+        first, last = one
+        if found and (first <= end or (first == end + 1 and first != V6)):
+            if last > end:
+                found[-1] = Interval(found[-1].first, last)
+                end = last
         else:
             found.append(one)
+            end = last
     return tuple(found)
 
 
-def without(interval: Interval, others: Iterable[Interval]) -> tuple[Interval, ...]:
+def union(some: AddressSet, others: AddressSet) -> AddressSet:
+    """The addresses of either set."""
+    if not others or some == others:
+        return some
+    return merged((*some, *others)) if some else others
+
+
+def common(some: AddressSet, others: AddressSet) -> AddressSet:
+    """The addresses that are in both sets."""
+    if some is others or not some or not others:
+        return some if some is others else ()
+    found: list[Interval] = []
+    one = other = 0
+    while one < len(some) and other < len(others):
+        first, last = some[one]
+        start, end = others[other]
+        if first <= end and start <= last:
+            found.append(Interval(max(first, start), min(last, end)))
+        if last < end:
+            one += 1
+        else:
+            other += 1
+    return tuple(found)
+
+
+def minus(some: AddressSet, others: AddressSet) -> AddressSet:
+    """The addresses of the first set that are not in the second."""
+    if not some or not others:
+        return some
+    if some == others:
+        return ()
+    found: list[Interval] = []
+    other = 0
+    for first, last in some:
+        while other < len(others) and others[other].last < first:
+            other += 1
+        start, at = first, other
+        while at < len(others) and others[at].first <= last:
+            if others[at].first > start:
+                found.append(Interval(start, others[at].first - 1))
+            start = others[at].last + 1
+            at += 1
+        if start <= last:
+            found.append(Interval(start, last))
+    return tuple(found)
+
+
+def holds_address(addresses: AddressSet, number: int) -> bool:
+    """Whether an address, as a number, is in a set."""
+    at = bisect_right(addresses, number, key=_first) - 1
+    return at >= 0 and number <= addresses[at].last
+
+
+def without(interval: Interval, others: Iterable[Interval]) -> AddressSet:
     """What is left of an interval; ``others`` in any order."""
-    left: list[Interval] = []
-    first = interval.first
-    for other in merged(others):
-        if other.last < first or other.first > interval.last:
-            continue
-        if other.first > first:
-            left.append(Interval(first, other.first - 1))
-        first = other.last + 1
-    if first <= interval.last:
-        left.append(Interval(first, interval.last))
-    return tuple(left)
+    return minus((interval,), merged(others))
+
+
+def _first(interval: Interval) -> int:
+    return interval.first

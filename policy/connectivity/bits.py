@@ -39,7 +39,7 @@ def _members(bits: int) -> Iterator[int]:
 
 def bits_of(numbers: Iterable[int]) -> int:
     """The set of the numbers."""
-    listed = list(numbers)
+    listed = numbers if isinstance(numbers, list) else list(numbers)
     if len(listed) <= 4:
         bits = 0
         for number in listed:

@@ -13,13 +13,15 @@ from typing import NamedTuple
 
 import msgspec
 
+from policy.connectivity.addresses import NO_ADDRESSES, AddressSet, common, minus, union
 from policy.connectivity.bits import bits_of, first, members
 from policy.connectivity.endpoints import Endpoint
-from policy.connectivity.matrix import Connectivity, Side
+from policy.connectivity.matrix import Connectivity
 from policy.connectivity.policies import PEERS, CompiledRule, Direction
 from policy.connectivity.population import outside_endpoint
 from policy.connectivity.ports import PortSet, PortTable
-from policy.connectivity.rows import Grants
+from policy.connectivity.selections import Ends
+from policy.connectivity.sides import NOTHING, End, Grants, Side
 from policy.connectivity.stated import Granted, Stated
 from policy.connectivity.topology import Flow, Topology
 from policy.findings import Field
@@ -63,14 +65,17 @@ class Broken(msgspec.Struct, frozen=True):
     def end(self, direction: Direction) -> Endpoint:
         return self.source if direction == "egress" else self.destination
 
+    def other(self, direction: Direction) -> Endpoint:
+        return self.destination if direction == "egress" else self.source
+
 
 class _Bundle(NamedTuple):
-    """Connections between one end, whose policies ``direction`` speaks of, and others (bits)."""
+    """Connections between one end, whose policies ``direction`` speaks of, and others."""
 
     direction: Direction
     end: int
     ports: int
-    others: int
+    others: Ends
 
 
 class Proof:
@@ -83,13 +88,16 @@ class Proof:
         self._ignored = unproven | self.stated.unknown_bits
         self._population, self._table = connectivity.population, connectivity.table
 
-    def excess(self, side: Side, number: int, grants: Grants) -> dict[int, int]:
+    def excess(self, side: Side, number: int, grants: Grants) -> Grants:
         """What an end is granted beyond the contract, itself left out."""
-        stated = self.stated.out_permitted if side.direction == "egress" else self.stated.in_permitted
-        known = stated.get(number, {})
-        if grants == known or self._ignored >> number & 1:  # equal for most ends of a good overlay
-            return {}
-        return _minus(grants, known, self._table, 1 << number | self._ignored)
+        stated = self._permitted(side)
+        pods = stated.pods.get(number, NOTHING.pods)
+        addresses = stated.addresses.get(number, NOTHING.addresses)
+        if grants.pods == pods and grants.addresses == addresses:  # so it is for most ends of a good overlay
+            return NOTHING
+        if self._ignored >> number & 1:
+            return NOTHING
+        return _minus(grants, Grants(pods, addresses), self._table, 1 << number | self._ignored)
 
     @cached_property
     def leaks(self) -> tuple[Leak, ...]:
@@ -102,112 +110,138 @@ class Proof:
         return tuple(self._leak(rule, bundles) for rule, bundles in grouped.values())
 
     def _leak(self, rule: CompiledRule | None, bundles: list[_Bundle]) -> Leak:
-        shown = min(bundles, key=lambda item: (first(item.others), item.end))
-        population, direction = self._population, shown.direction
-        number = self._example(shown.others, rule)
-        end, other = population.endpoint(shown.end), population.endpoint(number)
-        if number >= population.first_address:
-            other = self.connectivity.addresses_of(shown.others)
-        source, destination = (end, other) if direction == "egress" else (other, end)
-        reached = number if direction == "egress" else shown.end
-        opposite: Direction = "ingress" if direction == "egress" else "egress"
-        through = next(self.rules_for(opposite, number, shown.end, shown.ports, reached), None)
-        pairs = sum(self._count(bundle.others) for bundle in bundles)
+        shown = min(bundles, key=self._order) if len(bundles) > 1 else bundles[0]
+        direction = shown.direction
+        other = self._example(shown.others, rule)
+        known = self._population.endpoint
+        ends = (
+            known(shown.end),
+            self.connectivity.addresses_endpoint(other) if isinstance(other, tuple) else known(other),
+        )
+        source, destination = ends if direction == "egress" else (ends[1], ends[0])
+        through = None
+        if not isinstance(other, tuple):
+            opposite: Direction = "ingress" if direction == "egress" else "egress"
+            reached = other if direction == "egress" else shown.end
+            through = next(self.rules_for(opposite, other, shown.end, shown.ports, reached), None)
+        pairs = sum(bundle.others.pods.bit_count() + bool(bundle.others.addresses) for bundle in bundles)
         return Leak(source, destination, self._table.sets[shown.ports], direction, rule, through, pairs)
 
-    def _example(self, others: int, rule: CompiledRule | None) -> int:
+    def _order(self, bundle: _Bundle) -> tuple[int, int, int]:
+        """Pods come before addresses."""
+        pods, addresses = bundle.others.pods, bundle.others.addresses
+        return (first(pods), 0, bundle.end) if pods else (self._population.size, addresses[0].first, bundle.end)
+
+    def _example(self, others: Ends, rule: CompiledRule | None) -> int | AddressSet:
         """One of the other ends; rather an unknown pod than a declared one that would need more labels than stated."""
-        number = first(others)
+        if not others.pods:
+            return others.addresses
+        number = first(others.pods)
         if rule is None or number < self._population.in_git or rule.peers.surely >> number & 1:
             return number
         stranger = self._population.stranger
-        if stranger is not None and others >> stranger & 1:
+        if stranger is not None and others.pods >> stranger & 1:
             return stranger
-        return first(others & self._population.unknown_outside or others)
+        return first(others.pods & self._population.unknown_outside or others.pods)
 
     def peer_of(self, leak: Leak) -> tuple[Field, NetworkPolicyPeer] | None:
         """The first peer of the leak's rule that lets the other end through; None where the rule has no peers."""
         rule = leak.by
         if rule is None:
             return None
-        others = self.connectivity.bits(leak.other)
+        others = self.connectivity.ends(leak.other)
         for number, peer in enumerate(rule.raw.peers or ()):
             selection = self.connectivity.compiler.peer(rule.policy, peer)
-            if not isinstance(selection, str) and selection.possibly & others:
+            if not isinstance(selection, str) and selection.may_be(others):
                 return rule.at[PEERS[rule.direction]][number], peer
         return None
 
     def required(self, direction: Direction, number: int) -> Grants:
         """What must work for an end."""
         stated = self.stated.out_required if direction == "egress" else self.stated.in_required
-        return stated.get(number, {})
+        return stated.of(number)
 
     def lacking(self, wanted: Grants, rules: Iterable[CompiledRule], number: int) -> Grants:
         """What rules do not surely grant an end of what is wanted."""
         rules = list(rules)
         if not rules:
-            return dict(wanted)
+            return wanted
         granted = self.connectivity.sides[rules[0].direction].of_rules(rules, number, 0)
         return _minus(wanted, granted, self._table, 1 << number)
-
-    def _count(self, bits: int) -> int:
-        """How many ends; all addresses are one."""
-        addresses = bits & self._population.addresses
-        return (bits ^ addresses).bit_count() + (1 if addresses else 0)
 
     def _by_rule(self, bundle: _Bundle) -> Iterator[tuple[CompiledRule | None, _Bundle]]:
         """The bundle, divided by the first rule of the end that lets each of it through."""
         side = self.connectivity.sides[bundle.direction]
         left = bundle.others
-        if side.isolated >> bundle.end & 1:
-            for policy in side.policies(bundle.end):
-                for rule in policy.rules.get(bundle.direction, ()):
-                    part = left & rule.peers.possibly & self._held(rule, bundle)
-                    if part:
-                        left ^= part
-                        yield rule, bundle._replace(others=part)
-                    if not left:
-                        return
-        elif left:
+        if not side.isolated >> bundle.end & 1:
             yield None, bundle
+            return
+        for rule in side.rules(bundle.end):
+            held = self._held(rule, bundle)
+            part = Ends(left.pods & rule.peers.possibly & held.pods, common(left.addresses, held.addresses))
+            if part:
+                left = Ends(left.pods ^ part.pods, minus(left.addresses, part.addresses))
+                yield rule, bundle._replace(others=part)
+            if not left:
+                return
 
-    def _held(self, rule: CompiledRule, bundle: _Bundle) -> int:
+    def _held(self, rule: CompiledRule, bundle: _Bundle) -> Ends:
         """The other ends for which a rule has some of the ports."""
         side = self.connectivity.sides[bundle.direction]
-        if bundle.direction == "ingress":
-            held = side.held(rule, bundle.end)
-            return self._population.everyone if self._table.intersection(held, bundle.ports) else 0
-        if self._table.intersection(rule.numeric, bundle.ports):
-            return self._population.everyone
-        granted = side.of_rules([rule], bundle.end, 1) if rule.names else {}
-        return _any(bits for ports, bits in granted.items() if self._table.intersection(ports, bundle.ports))
+        ports = rule.ports.numeric if bundle.direction == "egress" else side.held(rule, bundle.end)
+        if self._table.intersection(ports, bundle.ports):
+            return Ends(self._population.everyone, rule.peers.addresses)
+        if bundle.direction == "ingress" or not rule.ports.names:
+            return Ends(0)
+        granted = side.of_rules([rule], bundle.end, 1)
+        return Ends(_any(bits for each, bits in granted.pods.items() if self._table.intersection(each, bundle.ports)))
 
     def _leaking(self) -> Iterator[_Bundle]:
         """What leaks, seen from the side to blame: the one that isolates; the destination's, where both do."""
         population = self._population
         egress, ingress = self.connectivity.sides["egress"], self.connectivity.sides["ingress"]
         in_git = (1 << population.in_git) - 1
-        too_much = {
-            number: row
-            for number in members(ingress.isolated)
-            if (row := self.excess(ingress, number, ingress.possibly(number)))
-        }
-        reaching = self._reaching(bits_of(too_much))
+        too_much = dict(self._beyond(ingress))
+        reaching = self._reaching(bits_of(number for number, row in too_much.items() if row.pods))
         for destination, row in too_much.items():
             asked = population.everyone if destination < population.in_git else in_git
             for sent, senders in reaching.get(destination, ()):
-                for ports, sources in row.items():
+                for ports, sources in row.pods.items():
                     found = sources & senders & asked
                     both = self._both(ports, sent, destination) if found else PortTable.NONE
                     if both:
-                        yield _Bundle("ingress", destination, both, found)
+                        yield _Bundle("ingress", destination, both, Ends(found))
+            if destination < population.in_git:
+                for ports, addresses in row.addresses.items():
+                    yield _Bundle("ingress", destination, ports, Ends(0, addresses))
         open_destinations = population.everyone & ~ingress.isolated
-        for source in members(egress.isolated):
-            asked = open_destinations & (population.everyone if source < population.in_git else in_git)
-            for ports, destinations in self.excess(egress, source, egress.possibly(source)).items():
-                if destinations & asked:
-                    yield _Bundle("egress", source, ports, destinations & asked)
+        for source, row in self._beyond(egress):
+            asked = open_destinations if source < population.in_git else open_destinations & in_git
+            yield from self._bundles("egress", source, row, asked)
         yield from self._between_open(in_git)
+
+    def _beyond(self, side: Side) -> Iterator[tuple[int, Grants]]:
+        """The isolated ends with what they may do beyond the contract; most ends of a good overlay have nothing."""
+        stated = self._permitted(side)
+        for number in members(side.isolated):
+            grants = side.possibly(number)
+            if grants.addresses or stated.addresses or grants.pods != stated.pods.get(number):
+                excess = self.excess(side, number, grants)
+                if excess:
+                    yield number, excess
+
+    def _permitted(self, side: Side) -> Granted:
+        return self.stated.out_permitted if side.direction == "egress" else self.stated.in_permitted
+
+    def _bundles(self, direction: Direction, end: int, excess: Grants, asked: int) -> Iterator[_Bundle]:
+        """The excess of an end with those others that are asked for, and with addresses, if it is in Git."""
+        for ports, others in excess.pods.items():
+            addresses = excess.addresses.get(ports, NO_ADDRESSES) if end < self._population.in_git else NO_ADDRESSES
+            if others & asked or addresses:
+                yield _Bundle(direction, end, ports, Ends(others & asked, addresses))
+        for ports, addresses in excess.addresses.items() if end < self._population.in_git else ():
+            if ports not in excess.pods:
+                yield _Bundle(direction, end, ports, Ends(0, addresses))
 
     def _reaching(self, destinations: int) -> Mapping[int, list[tuple[Grants, int]]]:
         """For each of some destinations: what is granted to its possible sources, and the sources (bits)."""
@@ -217,18 +251,18 @@ class Proof:
         senders: dict[int, tuple[Grants, list[int]]] = {}
         for source in members(egress.isolated):
             row = egress.possibly(source)
-            if row:
+            if row.pods:
                 senders.setdefault(id(row), (row, []))[1].append(source)
         found: dict[int, list[tuple[Grants, int]]] = {}
         groups = [(row, bits_of(numbers)) for row, numbers in senders.values()]
         for row, bits in ((egress.open, self._population.everyone & ~egress.isolated), *groups):
-            for destination in members(_any(iter(row.values())) & destinations):
+            for destination in members(_any(row.pods.values()) & destinations):
                 found.setdefault(destination, []).append((row, bits))
         return found
 
     def _both(self, ports: int, row: Grants, destination: int) -> int:
         found = PortTable.NONE
-        for others, destinations in row.items():
+        for others, destinations in row.pods.items():
             if destinations >> destination & 1:
                 found = self._table.union(found, self._table.intersection(ports, others))
         return found
@@ -239,87 +273,89 @@ class Proof:
         sources = self._population.everyone & ~egress.isolated
         destinations = self._population.everyone & ~ingress.isolated
         for destination in members(destinations & in_git):
-            for ports, others in self.excess(ingress, destination, ingress.open).items():
-                if others & sources:
-                    yield _Bundle("ingress", destination, ports, others & sources)
+            yield from self._bundles("ingress", destination, self.excess(ingress, destination, ingress.open), sources)
         for source in members(sources & in_git):
-            for ports, others in self.excess(egress, source, egress.open).items():
-                if others & destinations & ~in_git:
-                    yield _Bundle("egress", source, ports, others & destinations & ~in_git)
+            excess = self.excess(egress, source, egress.open)
+            yield from self._bundles("egress", source, excess, destinations & ~in_git)
 
     def rules_for(
         self, direction: Direction, number: int, other: int, ports: int, destination: int
     ) -> Iterator[CompiledRule]:
         """The rules for an end that possibly let some of the ports through to or from another end."""
-        for policy in self.connectivity.sides[direction].policies(number):
-            for rule in policy.rules.get(direction, ()):
-                held = self.connectivity.sides[direction].held(rule, destination)
-                if rule.peers.possibly >> other & 1 and self._table.intersection(held, ports):
-                    yield rule
+        side = self.connectivity.sides[direction]
+        for rule in side.rules(number):
+            if rule.peers.possibly >> other & 1 and self._table.intersection(side.held(rule, destination), ports):
+                yield rule
 
     @cached_property
     def broken(self) -> tuple[Broken, ...]:
         """Each stated connection that does not surely work, in the order of the flows."""
-        missing: dict[tuple[int, int], dict[Direction, int]] = {}
-        addresses: dict[tuple[int, int], int] = {}
-        sides = self.connectivity.sides
+        missing: dict[tuple[End, End], dict[Direction, int]] = {}
+        addresses: dict[tuple[End, End], AddressSet] = {}
+        for direction, number, lacking in self._lacking():
+            for ports, bits in lacking.pods.items():
+                for other in members(bits):
+                    key = (number, other) if direction == "egress" else (other, number)
+                    known = missing.setdefault(key, {})
+                    known[direction] = self._table.union(known.get(direction, 0), ports)
+            for ports, some in lacking.addresses.items():
+                to = (number, some[0]) if direction == "egress" else (some[0], number)
+                known = missing.setdefault(to, {})
+                known[direction] = self._table.union(known.get(direction, 0), ports)
+                addresses[to] = union(addresses.get(to, NO_ADDRESSES), some)
+        found = [
+            Broken(
+                self.stated.flow_of(*ends, next(iter(refused.values()))),
+                self._end(ends[0], addresses.get(ends, NO_ADDRESSES)),
+                self._end(ends[1], addresses.get(ends, NO_ADDRESSES)),
+                {direction: self._table.sets[ports] for direction, ports in refused.items()},
+            )
+            for ends, refused in missing.items()
+        ]
+        return tuple(sorted(found, key=lambda item: item.flow.place))
+
+    def _lacking(self) -> Iterator[tuple[Direction, int, Grants]]:
+        """What each end lacks of what must work for it."""
         stated: tuple[tuple[Direction, Granted], ...] = (
             ("egress", self.stated.out_required),
             ("ingress", self.stated.in_required),
         )
         for direction, granted in stated:
-            for number, wanted in granted.items():
-                allowed = sides[direction].surely(number)
+            side = self.connectivity.sides[direction]
+            for number in granted.numbers:
+                allowed = side.surely(number)
+                if granted.pods.get(number) == allowed.pods and not granted.addresses:  # most ends of a good overlay
+                    continue
+                wanted = granted.of(number)
                 if wanted == allowed or self._ignored >> number & 1:
                     continue
                 lacking = _minus(wanted, allowed, self._table, 1 << number | self._ignored)
-                for ports, others in lacking.items():
-                    for other in self._ends_apart(others):
-                        key = (number, other) if direction == "egress" else (other, number)
-                        if other >= self._population.first_address:
-                            addresses[key] = addresses.get(key, 0) | (others & self._population.addresses)
-                        known = missing.setdefault(key, {})
-                        known[direction] = self._table.union(known.get(direction, 0), ports)
-        found = [
-            Broken(
-                self.stated.flow_of(source, destination, next(iter(refused.values()))),
-                self._end(source, addresses.get((source, destination), 0)),
-                self._end(destination, addresses.get((source, destination), 0)),
-                {direction: self._table.sets[ports] for direction, ports in refused.items()},
-            )
-            for (source, destination), refused in missing.items()
-        ]
-        return tuple(sorted(found, key=lambda item: item.flow.place))
+                if lacking:
+                    yield direction, number, lacking
 
-    def _end(self, number: int, addresses: int) -> Endpoint:
-        """The end of a number; of addresses, the outside that a flow means by them, else all that are missing."""
-        if number < self._population.first_address:
-            return self._population.endpoint(number)
+    def _end(self, end: End, addresses: AddressSet) -> Endpoint:
+        """An end; of addresses, the outside that a flow means by them, else all that are missing."""
+        if isinstance(end, int):
+            return self._population.endpoint(end)
         for outside in self.topology.outside.values():
-            if outside.cidrs and self.stated.required_of(outside) & addresses == self.stated.required_of(outside):
+            if outside.cidrs and not minus(self.stated.required_of(outside), addresses):
                 return outside_endpoint(outside)
-        return self.connectivity.addresses_of(addresses)
-
-    def _ends_apart(self, bits: int) -> Iterator[int]:
-        """The pods, and one for all addresses."""
-        yield from members(bits & ~self._population.addresses)
-        if bits & self._population.addresses:
-            yield first(bits & self._population.addresses)
+        return self.connectivity.addresses_endpoint(addresses)
 
 
-def _any(sets: Iterator[int]) -> int:
+def _any(sets: Iterable[int]) -> int:
     found = 0
     for bits in sets:
         found |= bits
     return found
 
 
-def _minus(grants: Grants, stated: Grants, table: PortTable, own: int) -> dict[int, int]:
-    """The grants without what is stated; ``own`` are ends that do not count."""
-    found: dict[int, int] = {}
-    for ports, others in grants.items():
+def _minus(grants: Grants, stated: Grants, table: PortTable, own: int) -> Grants:
+    """The grants without what is stated; ``own`` are pods that do not count."""
+    pods: dict[int, int] = {}
+    for ports, others in grants.pods.items():
         parts = [(ports, others & ~own)]
-        for known, ends in stated.items():
+        for known, ends in stated.pods.items():
             left: list[tuple[int, int]] = []
             for part, bits in parts:
                 both = bits & ends
@@ -333,5 +369,27 @@ def _minus(grants: Grants, stated: Grants, table: PortTable, own: int) -> dict[i
             parts = left
         for part, bits in parts:
             if bits:
-                found[part] = found.get(part, 0) | bits
+                pods[part] = pods.get(part, 0) | bits
+    if not grants.addresses or grants.addresses == stated.addresses:
+        return Grants(pods, NOTHING.addresses)
+    return Grants(pods, _minus_addresses(grants.addresses, stated.addresses, table))
+
+
+def _minus_addresses(
+    granted: Mapping[int, AddressSet], stated: Mapping[int, AddressSet], table: PortTable
+) -> Mapping[int, AddressSet]:
+    found: dict[int, AddressSet] = {}
+    for ports, others in granted.items():
+        parts = [(ports, others)]
+        for known, ends in stated.items():
+            left: list[tuple[int, AddressSet]] = []
+            for part, some in parts:
+                both = common(some, ends)
+                if both and (rest := table.difference(part, known)):
+                    left.append((rest, both))
+                if outside := minus(some, both):
+                    left.append((part, outside))
+            parts = left
+        for part, some in parts:
+            found[part] = union(found.get(part, NO_ADDRESSES), some)
     return found

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from policy.connectivity.matrix import Connectivity
 from policy.connectivity.policies import CompiledRule
-from policy.connectivity.ports import NO_PORTS, PortRange, PortSet, difference, intersection, port_set
-
-DNS_PORTS: PortSet = port_set(PortRange(protocol, 53, 53) for protocol in ("TCP", "UDP"))
-"""Resolvers ask over UDP and, where the answer is long, over TCP (RFC 7766)."""
+from policy.connectivity.ports import DNS_PORTS, NO_PORTS, PortRange, PortSet, difference, intersection, port_set
 
 
 def missing_dns(connectivity: Connectivity, number: int) -> PortSet:
@@ -21,22 +18,22 @@ def missing_dns(connectivity: Connectivity, number: int) -> PortSet:
     ends = connectivity.population.dns
     found: list[PortRange] = []
     if ends:
-        for ports, others in egress.surely(number).items():
+        for ports, others in egress.surely(number).pods.items():
             if others & ends:
                 found.extend(connectivity.table.sets[ports])
     else:
-        for policy in egress.policies(number):
-            for rule in policy.rules.get("egress", ()):
-                found.extend(_perhaps_dns(rule, connectivity))
+        for rule in egress.rules(number):
+            found.extend(_perhaps_dns(rule))
+    if tuple(found) == DNS_PORTS:  # as it mostly is
+        return NO_PORTS
     return difference(DNS_PORTS, intersection(DNS_PORTS, port_set(found)))
 
 
-def _perhaps_dns(rule: CompiledRule, connectivity: Connectivity) -> PortSet:
-    """The ports of a rule that may lead out of Git; a port named like CoreDNS names its own counts."""
-    raw = rule.raw
-    if raw.peers and not any(peer.namespace_selector is not None or peer.ip_block is not None for peer in raw.peers):
+def _perhaps_dns(rule: CompiledRule) -> PortSet:
+    """The ports for DNS of a rule that may lead out of Git."""
+    if not rule.ports.for_dns:
         return NO_PORTS
-    found = [each for ports, _ in rule.ports for each in connectivity.table.sets[ports]]
-    named = [port.protocol or "TCP" for port in raw.ports or () if port.port in ("dns", "dns-tcp")]
-    found.extend(PortRange(protocol, 53, 53) for protocol in named)
-    return port_set(found)
+    peers = rule.raw.peers
+    if peers and not any(peer.namespace_selector is not None or peer.ip_block is not None for peer in peers):
+        return NO_PORTS
+    return rule.ports.for_dns

@@ -6,12 +6,13 @@ import enum
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from policy.connectivity.bits import first
 from policy.connectivity.dns import missing_dns
 from policy.connectivity.endpoints import Endpoint
 from policy.connectivity.matrix import Connectivity
 from policy.connectivity.policies import DIRECTIONS, CompiledPolicy, Direction
 from policy.connectivity.ports import NO_PORTS, PortSet, difference, intersection
+from policy.connectivity.selections import Ends
+from policy.connectivity.sides import End
 from policy.findings import Field
 
 
@@ -102,15 +103,16 @@ def _side(
     end, other = (source, destination) if direction == "egress" else (destination, source)
     side = connectivity.sides[direction]
     surely, possibly = connectivity.side_bounds(direction, source, destination)
-    own, others = connectivity.bits(end), connectivity.bits(other)
-    number = first(own)
-    is_isolated = True if side.isolated >> number & 1 else None if side.doubtful >> number & 1 else False
-    reached = first(connectivity.bits(destination))
+    own, reached = next(iter(connectivity.parts(end))), next(iter(connectivity.parts(destination)))
+    others = connectivity.ends(other)
+    if not isinstance(own, int):  # addresses have no policies
+        return SideReasons(direction, end, False, intersection(asked, surely), intersection(asked, possibly), ())
+    is_isolated = True if side.isolated >> own & 1 else None if side.doubtful >> own & 1 else False
     reasons = tuple(
         reason
         for policy in connectivity.policies
-        if direction in policy.rules and policy.subjects.possibly >> number & 1
-        for reason in _reasons(connectivity, policy, direction, number, others, reached, asked)
+        if direction in policy.rules and policy.subjects.possibly >> own & 1
+        for reason in _reasons(connectivity, policy, direction, own, others, reached, asked)
     )
     return SideReasons(direction, end, is_isolated, intersection(asked, surely), intersection(asked, possibly), reasons)
 
@@ -120,8 +122,8 @@ def _reasons(
     policy: CompiledPolicy,
     direction: Direction,
     number: int,
-    others: int,
-    destination: int,
+    others: Ends,
+    destination: End,
     asked: PortSet,
 ) -> Iterator[Reason]:
     is_selected = bool(policy.subjects.surely >> number & 1)
@@ -132,11 +134,11 @@ def _reasons(
         surely, possibly = (connectivity.sides[direction].held(rule, destination, bound) for bound in (0, 1))
         passing = intersection(asked, connectivity.table.sets[possibly])
         verdict = Verdict.ADMITS
-        if not rule.peers.possibly & others:
+        if not rule.peers.may_be(others):
             verdict = Verdict.OTHER_PEER
         elif not passing:
             verdict = Verdict.OTHER_PORTS
         is_certain = is_selected and (
-            verdict is not Verdict.ADMITS or (surely == possibly and rule.peers.surely & others == others)
+            verdict is not Verdict.ADMITS or (surely == possibly and rule.peers.must_be(others))
         )
         yield Reason(policy, rule.at, verdict, passing, is_certain)

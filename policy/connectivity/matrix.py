@@ -21,8 +21,8 @@ from functools import cached_property
 
 import msgspec
 
-from policy.connectivity.addresses import merged
-from policy.connectivity.bits import bits_of, members
+from policy.connectivity.addresses import AddressSet, Interval
+from policy.connectivity.bits import members
 from policy.connectivity.endpoints import Endpoint, EndpointKind
 from policy.connectivity.policies import (
     DIRECTIONS,
@@ -30,25 +30,22 @@ from policy.connectivity.policies import (
     CompiledRule,
     Compiler,
     Direction,
-    PortName,
     Problem,
+    RulePorts,
     blocks_of,
 )
-from policy.connectivity.population import Population, addresses_endpoint
-from policy.connectivity.ports import FIRST_PORT, LAST_PORT, PortRange, PortSet, PortTable
-from policy.connectivity.rows import Grants, Reach, rows_of
-from policy.connectivity.selections import SAFE, Profile
+from policy.connectivity.population import Population, addresses_endpoint, ranges_of
+from policy.connectivity.ports import PortSet, PortTable
+from policy.connectivity.rows import Reach, groups_of, rows_of
+from policy.connectivity.selecting import Selecting
+from policy.connectivity.selections import SAFE, Ends, Profile, Selection
+from policy.connectivity.sides import End, Side
 from policy.connectivity.topology import Cluster, Outside
 from policy.manifests.index import Index
-from policy.manifests.resources import NetworkPolicy
-
-NOTHING: Grants = {}
-
-_FEW = 64
-"""Up to so many destinations are asked for a port by name one by one."""
+from policy.manifests.resources import Namespace, NetworkPolicy
 
 
-class Row(msgspec.Struct, frozen=True, dict=True):
+class Row(msgspec.Struct, frozen=True, dict=True, eq=False):
     """Every source may reach every destination (but not itself) on the ports; the ends are made when asked for."""
 
     connectivity: Connectivity
@@ -56,163 +53,15 @@ class Row(msgspec.Struct, frozen=True, dict=True):
 
     @cached_property
     def sources(self) -> tuple[Endpoint, ...]:
-        return self.connectivity.ends(self.reach.sources)
+        return self.connectivity.endpoints_of(self.reach.sources)
 
     @cached_property
     def destinations(self) -> tuple[Endpoint, ...]:
-        return self.connectivity.ends(self.reach.destinations)
+        return self.connectivity.endpoints_of(self.reach.destinations)
 
     @property
     def ports(self) -> PortSet:
         return self.connectivity.table.sets[self.reach.ports]
-
-
-class Side:
-    """One direction for every number: who is isolated, and what the rules grant.
-
-    ``isolated`` are those that surely are; ``doubtful`` those that possibly are, but not surely.
-    """
-
-    def __init__(
-        self, direction: Direction, policies: Iterable[CompiledPolicy], population: Population, table: PortTable
-    ) -> None:
-        self.direction, self._population, self._table = direction, population, table
-        self.isolated = possibly = 0
-        self._selecting: dict[int, list[CompiledPolicy]] = {}
-        self._doubtful: dict[int, list[CompiledPolicy]] = {}
-        for policy in policies:
-            rules = policy.rules.get(direction)
-            if rules is None:
-                continue
-            surely, may = policy.subjects
-            self.isolated |= surely
-            possibly |= may
-            if rules:
-                for number in members(surely):
-                    self._selecting.setdefault(number, []).append(policy)
-            if may != surely:
-                for number in members(may & ~surely):
-                    self._doubtful.setdefault(number, []).append(policy)
-        self.doubtful = possibly & ~self.isolated
-        self.open: Grants = {PortTable.ALL: population.everyone}
-        self._rows: dict[tuple[int, ...], Grants] = {}
-        self._same: dict[frozenset[tuple[int, int]], Grants] = {}
-        self._known: tuple[dict[int, Grants], dict[int, Grants]] = ({}, {})
-
-    @cached_property
-    def ruled(self) -> int:
-        """Those that some policy with rules selects: only they have grants of their own."""
-        return bits_of(self._selecting) | bits_of(self._doubtful)
-
-    def policies(self, number: int) -> tuple[CompiledPolicy, ...]:
-        """The policies with rules that surely select an end, and those with this direction that possibly do."""
-        return (*self._selecting.get(number, ()), *self._doubtful.get(number, ()))
-
-    def surely(self, number: int) -> Grants:
-        """What is granted for certain; equal grants are the same object."""
-        found = self._known[0].get(number)
-        if found is None:
-            found = self._known[0][number] = self._surely(number)
-        return found
-
-    def _surely(self, number: int) -> Grants:
-        if self.isolated >> number & 1:
-            return self._granted(number, self._selecting.get(number, ()), 0)
-        if self.doubtful >> number & 1:
-            doubtful = self._doubtful[number]
-            return self._granted(number, doubtful, 0) if len(doubtful) == 1 else NOTHING
-        return self.open
-
-    def possibly(self, number: int) -> Grants:
-        """What may be granted."""
-        found = self._known[1].get(number)
-        if found is None:
-            found = self._known[1][number] = self._possibly(number)
-        return found
-
-    def _possibly(self, number: int) -> Grants:
-        if self.isolated >> number & 1:
-            return (
-                self._granted(number, self.policies(number), 1)
-                if self._doubtful
-                else self._granted(number, self._selecting.get(number, ()), 1)
-            )
-        return self.open
-
-    def _granted(self, number: int, policies: Iterable[CompiledPolicy], bound: int) -> Grants:
-        rules = [rule for policy in policies for rule in policy.rules.get(self.direction, ())]
-        if not rules:
-            return NOTHING
-        has_names = any(rule.names for rule in rules)
-        own = number if self.direction == "ingress" and has_names else -1
-        if bound and (not has_names or (own >= 0 and not self._population.with_unknown_ports >> number & 1)):
-            # where nothing is in doubt, the possible row is the sure one
-            bound = int(any(rule.peers.surely != rule.peers.possibly for rule in rules))
-        key = (bound, own, *map(id, policies))
-        found = self._rows.get(key)
-        if found is None:
-            found = self.of_rules(rules, number, bound)
-            found = self._rows[key] = self._same.setdefault(frozenset(found.items()), found)
-        return found
-
-    def of_rules(self, rules: Iterable[CompiledRule], number: int, bound: int) -> dict[int, int]:
-        """What rules grant an end, surely (``bound`` 0) or possibly (1)."""
-        row: dict[int, int] = {}
-        for rule in rules:
-            bits = rule.peers[bound]
-            if not bits:
-                continue
-            if rule.numeric:
-                row[rule.numeric] = row.get(rule.numeric, 0) | bits
-            if rule.names:
-                for ports, others in self._named(rule, number, bits):
-                    row[ports] = row.get(ports, 0) | others
-                unstated = self._unstated(number, bits) if bound else 0
-                for ports in self._whole(rule) if unstated else ():
-                    row[ports] = row.get(ports, 0) | unstated
-        return row
-
-    def _unstated(self, number: int, others: int) -> int:
-        """The other ends (bits) with which the destination is a pod of which nobody says what it calls its ports."""
-        unstated = self._population.with_unknown_ports
-        if self.direction == "egress":
-            return others & unstated
-        return others if unstated >> number & 1 else 0
-
-    def _whole(self, rule: CompiledRule) -> Iterator[int]:
-        """Every port of the protocols of ports by name: such a pod may call any number so."""
-        for protocol, _ in rule.names:
-            yield self._table.number((PortRange(protocol, FIRST_PORT, LAST_PORT),))
-
-    def _named(self, rule: CompiledRule, number: int, bits: int) -> Iterator[tuple[int, int]]:
-        """Ports by name with the other ends (bits) for which they hold; few destinations are asked one by one."""
-        own_ports = self._population.own_ports
-        if self.direction == "ingress":
-            for ports in self._numbers(rule, own_ports(number)):
-                yield ports, bits
-        elif bits.bit_count() <= _FEW:
-            for destination in members(bits):
-                for ports in self._numbers(rule, own_ports(destination)):
-                    yield ports, 1 << destination
-        else:
-            for ports, holders in rule.ports[1 if rule.numeric else 0 :]:
-                if bits & holders:
-                    yield ports, bits & holders
-
-    def _numbers(self, rule: CompiledRule, own: Mapping[PortName, Sequence[int]]) -> Iterator[int]:
-        for name in rule.names:
-            for port in own.get(name, ()):
-                yield self._table.number((PortRange(name[0], port, port),))
-
-    def held(self, rule: CompiledRule, destination: int, bound: int = 1) -> int:
-        """The number of the port set that a rule has for a destination, surely (``bound`` 0) or possibly (1)."""
-        found = rule.numeric
-        if rule.names:
-            is_unstated = bound and self._population.with_unknown_ports >> destination & 1
-            own = self._whole(rule) if is_unstated else self._numbers(rule, self._population.own_ports(destination))
-            for ports in own:
-                found = self._table.union(found, ports)
-        return found
 
 
 class Connectivity:
@@ -234,12 +83,52 @@ class Connectivity:
         self.cluster = cluster or Cluster()
         self.population = Population(index, tuple(outside), self.cluster, profile, blocks_of(policies))
         self.table = PortTable()
-        self.compiler = Compiler(self.population, self.table)
+        self.selecting = Selecting(self.population, index.all(Namespace))
+        self.compiler = Compiler(self.population, self.selecting, self.table)
         self.policies = tuple(self.compiler.policy(policy) for policy in policies)
         self.sides: Mapping[Direction, Side] = {
             direction: Side(direction, self.policies, self.population, self.table) for direction in DIRECTIONS
         }
         self.problems: tuple[Problem, ...] = tuple(self.compiler.problems)
+
+    @cached_property
+    def rules(self) -> tuple[CompiledRule, ...]:
+        """The rules of policies that select somebody."""
+        return tuple(
+            rule
+            for policy in self.policies
+            if policy.subjects.possibly
+            for direction in DIRECTIONS
+            for rule in policy.rules.get(direction, ())
+        )
+
+    def has_ports(self, rule: CompiledRule, wanted: int) -> bool:
+        """Whether a rule has some of the ports of a set, for whichever destination."""
+        return self.has_any(rule.ports, wanted)
+
+    def has_any(self, ports: RulePorts, wanted: int) -> bool:
+        """Whether ports of a rule are some of those of a set, by its number, for whichever destination."""
+        return any(self.table.intersection(each, wanted) for each, _ in ports.resolved)
+
+    def subjects_of(self, rule: CompiledRule) -> Selection:
+        """Whom the policy of a rule selects."""
+        return self._subjects[id(rule.policy)]
+
+    @cached_property
+    def _subjects(self) -> Mapping[int, Selection]:
+        return {id(policy.policy): policy.subjects for policy in self.policies}
+
+    def selecting_policies(self, number: int) -> Sequence[CompiledPolicy]:
+        """The policies that surely select a pod."""
+        return self._selecting_policies.get(number, ())
+
+    @cached_property
+    def _selecting_policies(self) -> Mapping[int, Sequence[CompiledPolicy]]:
+        found: dict[int, list[CompiledPolicy]] = {}
+        for policy in self.policies:
+            for number in members(policy.subjects.surely):
+                found.setdefault(number, []).append(policy)
+        return found
 
     @cached_property
     def endpoints(self) -> tuple[Endpoint, ...]:
@@ -248,56 +137,53 @@ class Connectivity:
         Address ranges that every policy treats alike are one endpoint; declared ones are endpoints besides.
         """
         population = self.population
-        pods = [population.endpoint(number) for number in range(population.first_address)]
+        pods = [population.endpoint(number) for number in range(population.size)]
         declared = [
-            addresses_endpoint(merged(population.intervals_of(item)), population.outside)
-            for item in population.outside
-            if item.cidrs
+            addresses_endpoint(ranges_of(item), population.outside) for item in population.outside if item.cidrs
         ]
         seen = {item.addresses for item in declared}
-        told_apart = [
-            endpoint for bits in self.address_groups if (endpoint := self.addresses_of(bits)).addresses not in seen
-        ]
+        told_apart = [self.addresses_endpoint(group) for group in self.address_groups if group not in seen]
         return (*pods, *declared, *told_apart)
 
     @cached_property
-    def address_groups(self) -> tuple[int, ...]:
-        """The addresses, as bits, in sets that every ipBlock has all or none of."""
-        population = self.population
-        changes: dict[int, int] = {}
-        for number, block in enumerate(population.all_blocks):
-            for interval in (block.cidr, *block.excepted):
-                for at in (interval.first, interval.last + 1):
-                    changes[at] = changes.get(at, 0) ^ (1 << number)
-        groups: dict[int, list[int]] = {}
-        active = 0
-        for number, start in enumerate(population.starts, population.first_address):
-            active ^= changes.get(start, 0)
-            groups.setdefault(active, []).append(number)
-        return tuple(bits_of(numbers) for numbers in groups.values())
+    def address_groups(self) -> tuple[AddressSet, ...]:
+        """The addresses, in sets that every ipBlock has all or none of."""
+        blocks = {block.addresses: None for block in self.population.all_blocks}
+        return tuple(groups_of(blocks, self.population.every_address))
 
-    def addresses_of(self, bits: int) -> Endpoint:
+    def addresses_endpoint(self, addresses: AddressSet) -> Endpoint:
         """One endpoint for a set of addresses."""
-        population = self.population
-        return addresses_endpoint(population.intervals_in(bits), population.outside)
+        return addresses_endpoint(addresses, self.population.outside)
 
-    def ends(self, bits: int) -> tuple[Endpoint, ...]:
-        """The endpoints of a bit set; its addresses are one endpoint."""
-        pods = tuple(map(self.population.endpoint, members(bits & ~self.population.addresses)))
-        return (*pods, self.addresses_of(bits)) if bits & self.population.addresses else pods
+    def endpoints_of(self, ends: Ends) -> tuple[Endpoint, ...]:
+        """The endpoints of ends; their addresses are one endpoint."""
+        pods = tuple(map(self.population.endpoint, members(ends.pods)))
+        return (*pods, self.addresses_endpoint(ends.addresses)) if ends.addresses else pods
 
-    def bits(self, endpoint: Endpoint) -> int:
-        """The numbers of an endpoint: one for pods, those of its ranges for addresses.
+    def ends(self, endpoint: Endpoint) -> Ends:
+        """What an endpoint stands for.
 
         Raises:
-            KeyError: it is none of this overlay, or its ranges begin or end where nothing told addresses apart.
+            KeyError: it is none of this overlay.
+        """
+        if endpoint.type is EndpointKind.ADDRESSES:
+            return Ends(0, endpoint.addresses)
+        return Ends(1 << self.population.number_of[endpoint.key])
+
+    def parts(self, endpoint: Endpoint) -> Iterable[End]:
+        """The number of an endpoint of pods; of addresses, the parts of which every policy has all or nothing.
+
+        Raises:
+            KeyError: it is none of this overlay.
         """
         if endpoint.type is not EndpointKind.ADDRESSES:
-            return 1 << self.population.number_of[endpoint.key]
-        found = 0
-        for interval in endpoint.addresses:
-            found |= self.population.range_bits(interval)
-        return found
+            return (self.population.number_of[endpoint.key],)
+        return [
+            Interval(max(one.first, part.first), min(one.last, part.last))
+            for one in endpoint.addresses
+            for part in self.population.intervals
+            if part.first <= one.last and one.first <= part.last
+        ]
 
     def allowed(self, source: Endpoint, destination: Endpoint) -> PortSet:
         """The ports that surely work; for addresses, on every one of them."""
@@ -306,46 +192,41 @@ class Connectivity:
     def allowed_bounds(self, source: Endpoint, destination: Endpoint) -> tuple[PortSet, PortSet]:
         """The ports that surely work (with every address), and those that possibly work (with any address)."""
         surely, possibly = PortTable.ALL, PortTable.NONE
-        for one in members(self.bits(source)):
-            for other in members(self.bits(destination)):
-                surely = self.table.intersection(surely, self.number_between(one, other, is_certain=True))
-                possibly = self.table.union(possibly, self.number_between(one, other, is_certain=False))
+        for one in self.parts(source):
+            for other in self.parts(destination):
+                surely = self.table.intersection(surely, self.number_between(one, other, possibly=False))
+                possibly = self.table.union(possibly, self.number_between(one, other, possibly=True))
         return self.table.sets[surely], self.table.sets[possibly]
 
     def side_bounds(self, direction: Direction, source: Endpoint, destination: Endpoint) -> tuple[PortSet, PortSet]:
         """``allowed_bounds`` of one direction alone: of the source's egress, or of the destination's ingress."""
         surely, possibly = PortTable.ALL, PortTable.NONE
-        for one in members(self.bits(source)):
-            for other in members(self.bits(destination)):
-                surely = self.table.intersection(surely, self._side(direction, one, other, is_certain=True))
-                possibly = self.table.union(possibly, self._side(direction, one, other, is_certain=False))
+        for one in self.parts(source):
+            for other in self.parts(destination):
+                surely = self.table.intersection(surely, self._side(direction, one, other, possibly=False))
+                possibly = self.table.union(possibly, self._side(direction, one, other, possibly=True))
         return self.table.sets[surely], self.table.sets[possibly]
 
-    def _side(self, direction: Direction, source: int, destination: int, *, is_certain: bool) -> int:
-        side = self.sides[direction]
-        number, other = (source, destination) if direction == "egress" else (destination, source)
-        return self._on(side.surely(number) if is_certain else side.possibly(number), other)
+    def _side(self, direction: Direction, source: End, destination: End, *, possibly: bool) -> int:
+        """What one direction grants; addresses have no policies, so they are open."""
+        end, other = (source, destination) if direction == "egress" else (destination, source)
+        if not isinstance(end, int):
+            return PortTable.ALL
+        return self.sides[direction].granted(end, possibly=possibly).on(other, self.table)
 
-    def number_between(self, source: int, destination: int, *, is_certain: bool) -> int:
-        """The number of the port set that surely, or else possibly, works between two numbers."""
+    def number_between(self, source: End, destination: End, *, possibly: bool) -> int:
+        """The number of the port set that possibly, or else surely, works between two ends."""
         if source == destination:
             return PortTable.ALL
         return self.table.intersection(
-            self._side("egress", source, destination, is_certain=is_certain),
-            self._side("ingress", source, destination, is_certain=is_certain),
+            self._side("egress", source, destination, possibly=possibly),
+            self._side("ingress", source, destination, possibly=possibly),
         )
-
-    def _on(self, grants: Grants, other: int) -> int:
-        found = PortTable.NONE
-        for ports, bits in grants.items():
-            if bits >> other & 1:
-                found = self.table.union(found, ports)
-        return found
 
     def rows(self, *, possibly: bool = False) -> Iterator[Row]:
         """Everything allowed (surely, or else possibly), grouped: each pair of different ends is in one row at most.
 
         Pairs of ends that are both not in Git are left out, and no pair of a pod with itself is meant.
         """
-        for reach in rows_of(self, possibly=possibly):
+        for reach in rows_of(self.population, self.sides, self.table, possibly=possibly):
             yield Row(self, reach)

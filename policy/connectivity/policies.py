@@ -7,14 +7,25 @@ Semantics: the API reference of ``networking.k8s.io/v1`` NetworkPolicy, its vali
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, Literal, NamedTuple
 
 import msgspec
 
 from policy.connectivity.addresses import interval_of, merged
-from policy.connectivity.population import Population
-from policy.connectivity.ports import FIRST_PORT, LAST_PORT, PROTOCOLS, PortRange, PortTable, port_set
+from policy.connectivity.population import Population, PortName
+from policy.connectivity.ports import (
+    DNS_PORTS,
+    FIRST_PORT,
+    LAST_PORT,
+    PROTOCOLS,
+    PortRange,
+    PortSet,
+    PortTable,
+    intersection,
+    port_set,
+)
+from policy.connectivity.selecting import Selecting
 from policy.connectivity.selections import NOBODY, Block, Selection
 from policy.findings import Field
 from policy.manifests.ports import port_problem
@@ -30,6 +41,7 @@ from policy.manifests.selectors import LabelSelector
 Direction = Literal["ingress", "egress"]
 DIRECTIONS: tuple[Direction, Direction] = ("egress", "ingress")
 TYPES: Mapping[Direction, str] = {"egress": "Egress", "ingress": "Ingress"}
+_TYPES = frozenset(TYPES.values())
 PEERS: Mapping[Direction, str] = {"egress": "to", "ingress": "from"}
 
 
@@ -47,22 +59,43 @@ class Ports(NamedTuple):
     destinations: int
 
 
-PortName = tuple[str, str]
-"""Protocol and name of a port."""
+class RulePorts:
+    """The ports of a rule; equal ones are the same object.
+
+    ``numeric`` is the number of the port set that holds for every destination, ``names`` are ports by name, which
+    differ from destination to destination.
+    """
+
+    def __init__(self, numeric: int, names: tuple[PortName, ...], population: Population, table: PortTable) -> None:
+        self.numeric, self.names = numeric, names
+        self._population, self._table = population, table
+
+    @cached_property
+    def resolved(self) -> tuple[Ports, ...]:
+        """Each port set and the destinations that it holds for, names resolved for all of them."""
+        numeric = [Ports(self.numeric, self._population.everyone)] if self.numeric else []
+        return (*numeric, *(one for protocol, name in self.names for one in self._named(protocol, name)))
+
+    @cached_property
+    def for_dns(self) -> PortSet:
+        """Which of them are for DNS; a port named like CoreDNS names its own is, whatever its number."""
+        known = [each for ports, _ in self.resolved for each in intersection(DNS_PORTS, self._table.sets[ports])]
+        named = [PortRange(protocol, 53, 53) for protocol, name in self.names if name in ("dns", "dns-tcp")]
+        return intersection(DNS_PORTS, port_set((*known, *named)))
+
+    def _named(self, protocol: str, name: str) -> Iterator[Ports]:
+        for number, destinations in self._population.named_ports.get((protocol, name), {}).items():
+            yield Ports(self._table.number((PortRange(protocol, number, number),)), destinations)
 
 
-class CompiledRule(NamedTuple):
+class CompiledRule(msgspec.Struct, frozen=True, eq=False):
     """One rule of a policy: whom it admits (all peers together), and on which ports."""
 
     policy: NetworkPolicy
     direction: Direction
     position: int
     peers: Selection
-    ports: tuple[Ports, ...]
-    numeric: int
-    """The number of the port set that holds for every destination."""
-    names: tuple[PortName, ...]
-    """Ports by name, which differ from destination to destination; ``ports`` has them resolved for all of these."""
+    ports: RulePorts
 
     @property
     def at(self) -> Field:
@@ -78,15 +111,7 @@ class CompiledRule(NamedTuple):
         return (rules or ())[self.position]
 
 
-class _Resolved(NamedTuple):
-    """The last three fields of a ``CompiledRule``."""
-
-    ports: tuple[Ports, ...]
-    numeric: int
-    names: tuple[PortName, ...]
-
-
-class CompiledPolicy(NamedTuple):
+class CompiledPolicy(msgspec.Struct, frozen=True, eq=False):
     """A policy: its subjects, and for each direction that it has, its rules."""
 
     policy: NetworkPolicy
@@ -135,11 +160,12 @@ def _block(cidr: str, excepted: tuple[str, ...]) -> Block | str:
 
 
 class Compiler:
-    """Compiles policies over a population; equal ports are resolved once."""
+    """Compiles policies over a population; equal selectors, unions of peers, and ports are worked out once."""
 
-    def __init__(self, population: Population, table: PortTable) -> None:
-        self._population, self._table = population, table
-        self._ports: dict[tuple[NetworkPolicyPort, ...], _Resolved] = {}
+    def __init__(self, population: Population, selecting: Selecting, table: PortTable) -> None:
+        self._population, self._selecting, self._table = population, selecting, table
+        self._every_port = RulePorts(PortTable.ALL, (), population, table)
+        self._ports: dict[tuple[NetworkPolicyPort, ...], RulePorts] = {}
         self.problems: list[Problem] = []
 
     def policy(self, policy: NetworkPolicy) -> CompiledPolicy:
@@ -147,41 +173,43 @@ class Compiler:
         types = spec.policy_types
         rules: dict[Direction, tuple[CompiledRule, ...]] = {}
         if "Ingress" in types if types else True:
-            rules["ingress"] = self._rules(policy, "ingress", spec.ingress or ())
+            rules["ingress"] = self._rules(policy, "ingress", spec.ingress) if spec.ingress else ()
         if "Egress" in types if types else bool(spec.egress):
-            rules["egress"] = self._rules(policy, "egress", spec.egress or ())
+            rules["egress"] = self._rules(policy, "egress", spec.egress) if spec.egress else ()
         for position, kind in enumerate(types or ()):
-            if kind not in ("Ingress", "Egress"):
+            if kind not in _TYPES:
                 self._problem(policy.field("spec", "policyTypes", position), f"{kind} is neither Ingress nor Egress")
-        if not is_valid(spec.pod_selector):
-            self._problem(policy.field("spec", "podSelector"), _selector_problem(spec.pod_selector))
+        selector = spec.pod_selector
+        if selector is not None and selector.match_expressions and (problem := _selector_problem(selector)):
+            self._problem(policy.field("spec", "podSelector"), problem)
             return CompiledPolicy(policy, NOBODY, rules)
-        return CompiledPolicy(policy, self._population.subjects(policy.namespace, spec.pod_selector), rules)
+        subjects = self._selecting.simple(policy.namespace, selector, None)
+        if subjects is None:
+            subjects = self._selecting.subjects(policy.namespace, selector)
+        return CompiledPolicy(policy, subjects, rules)
 
     def _problem(self, at: Field, message: str) -> None:
         self.problems.append(Problem(at, message))
 
     def _rules(self, policy: NetworkPolicy, direction: Direction, rules: Sequence[Any]) -> tuple[CompiledRule, ...]:
-        everyone = self._population.everyone
+        selecting, namespace = self._selecting, policy.namespace
         compiled: list[CompiledRule] = []
         for position, rule in enumerate(rules):
-            peers = rule.peers
-            if not peers:
-                selection = Selection(everyone, everyone)
-            elif len(peers) == 1:
-                selection = self._peer(policy, direction, position, 0, peers[0])
-            else:
-                surely = possibly = 0
-                for number, peer in enumerate(peers):
-                    one = self._peer(policy, direction, position, number, peer)
-                    surely |= one.surely
-                    possibly |= one.possibly
-                selection = Selection(surely, possibly)
-            compiled.append(
-                CompiledRule(
-                    policy, direction, position, selection, *self._ports_of(policy, direction, position, rule.ports)
-                )
-            )
+            parts = []
+            for number, peer in enumerate(rule.peers or ()):
+                selection = None
+                if peer.ip_block is None:
+                    selection = selecting.simple(namespace, peer.pod_selector, peer.namespace_selector)
+                if selection is None:
+                    selection = self._peer(policy, direction, position, number, peer)
+                parts.append(selection)
+            if not parts:
+                parts.append(selecting.everybody)
+            ports = self._ports.get(rule.ports) if rule.ports else self._every_port
+            if ports is None:
+                ports = self._ports_of(policy, direction, position, rule.ports)
+            peers = parts[0] if len(parts) == 1 else selecting.union(parts)
+            compiled.append(CompiledRule(policy, direction, position, peers, ports))
         return tuple(compiled)
 
     def _peer(
@@ -200,52 +228,35 @@ class Compiler:
             if pods is not None or namespaces is not None:
                 return "an ipBlock stands alone: this peer has a selector too"
             read = block_of(block)
-            return read if isinstance(read, str) else self._population.block(read)
+            return read if isinstance(read, str) else self._selecting.block(read)
         if pods is None and namespaces is None:
             return "an empty peer admits nobody: the API server refuses it"
         for selector in (pods, namespaces):
             if selector is not None and selector.match_expressions and (problem := _selector_problem(selector)):
                 return problem
-        return self._population.peers(policy.namespace, pods, namespaces)
+        return self._selecting.peers(policy.namespace, pods, namespaces)
 
     def _ports_of(
-        self,
-        policy: NetworkPolicy,
-        direction: Direction,
-        position: int,
-        ports: tuple[NetworkPolicyPort, ...] | None,
-    ) -> _Resolved:
-        if not ports:
-            return _Resolved((Ports(PortTable.ALL, self._population.everyone),), PortTable.ALL, ())
-        found = self._ports.get(ports)
-        if found is None:
-            numeric: list[PortRange] = []
-            resolved: list[Ports] = []
-            names: list[PortName] = []
-            is_wrong = False
-            for number, port in enumerate(ports):
-                problem = ports_problem(port)
-                if problem is not None:
-                    is_wrong = True
-                    self._problem(policy.field("spec", direction, position, "ports", number), problem)
-                elif isinstance(port.port, str):
-                    names.append((port.protocol or "TCP", port.port))
-                    resolved.extend(self._named(port.protocol or "TCP", port.port))
-                else:
-                    first = port.port or FIRST_PORT
-                    last = port.end_port or port.port or LAST_PORT
-                    numeric.append(PortRange(port.protocol or "TCP", first, last))
-            everywhere = self._table.number(port_set(numeric))
-            if numeric:
-                resolved.insert(0, Ports(everywhere, self._population.everyone))
-            found = _Resolved(tuple(resolved), everywhere, tuple(names))
-            if not is_wrong:
-                self._ports[ports] = found
+        self, policy: NetworkPolicy, direction: Direction, position: int, ports: tuple[NetworkPolicyPort, ...]
+    ) -> RulePorts:
+        numeric: list[PortRange] = []
+        names: list[PortName] = []
+        is_wrong = False
+        for number, port in enumerate(ports):
+            problem = ports_problem(port)
+            if problem is not None:
+                is_wrong = True
+                self._problem(policy.field("spec", direction, position, "ports", number), problem)
+            elif isinstance(port.port, str):
+                names.append((port.protocol or "TCP", port.port))
+            else:
+                first = port.port or FIRST_PORT
+                last = port.end_port or port.port or LAST_PORT
+                numeric.append(PortRange(port.protocol or "TCP", first, last))
+        found = RulePorts(self._table.number(port_set(numeric)), tuple(names), self._population, self._table)
+        if not is_wrong:
+            self._ports[ports] = found
         return found
-
-    def _named(self, protocol: str, name: str) -> Iterator[Ports]:
-        for number, destinations in self._population.named_ports.get((protocol, name), {}).items():
-            yield Ports(self._table.number((PortRange(protocol, number, number),)), destinations)
 
 
 def ports_problem(port: NetworkPolicyPort) -> str | None:

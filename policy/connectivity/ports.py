@@ -44,6 +44,10 @@ def port_set(ranges: Iterable[PortRange]) -> PortSet:
     return tuple(merged)
 
 
+DNS_PORTS: PortSet = port_set(PortRange(protocol, 53, 53) for protocol in ("TCP", "UDP"))
+"""Resolvers ask over UDP and, where the answer is long, over TCP (RFC 7766)."""
+
+
 def intersection(some: PortSet, others: PortSet) -> PortSet:
     """The ports that are in both sets."""
     if some == ALL_PORTS:
@@ -90,6 +94,7 @@ class PortTable:
     def __init__(self) -> None:
         self.sets: list[PortSet] = [NO_PORTS, ALL_PORTS]
         self._numbers: dict[PortSet, int] = {NO_PORTS: 0, ALL_PORTS: 1}
+        self._singles: dict[tuple[str, int], int] = {}
         self._unions: dict[tuple[int, int], int] = {}
         self._intersections: dict[tuple[int, int], int] = {}
         self._differences: dict[tuple[int, int], int] = {}
@@ -100,6 +105,13 @@ class PortTable:
         if found is None:
             found = self._numbers[ports] = len(self.sets)
             self.sets.append(ports)
+        return found
+
+    def single(self, protocol: str, port: int) -> int:
+        """The number of the set of one port."""
+        found = self._singles.get((protocol, port))
+        if found is None:
+            found = self._singles[protocol, port] = self.number((PortRange(protocol, port, port),))
         return found
 
     def union(self, one: int, other: int) -> int:

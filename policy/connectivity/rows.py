@@ -2,162 +2,170 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import pairwise
 
-from policy.connectivity.bits import bits_of, first, members
+import msgspec
+
+from policy.connectivity.addresses import V6, AddressSet, Interval, common, merged, minus
+from policy.connectivity.bits import bits_of, members
+from policy.connectivity.policies import Direction
+from policy.connectivity.population import Population
 from policy.connectivity.ports import PortTable
-
-if TYPE_CHECKING:
-    from policy.connectivity.matrix import Connectivity
+from policy.connectivity.selections import Ends
+from policy.connectivity.sides import Grants, Side
 
 _FEW = 64
-"""Up to so many destinations are asked one by one; beyond, it costs less to transpose."""
+"""Up to so many sources of a destination keep what they are admitted to on their own; more share it."""
 
-Grants = Mapping[int, int]
-"""What one end may do: number of a port set -> the other ends, as bits. Port sets may overlap."""
+_Columns = tuple[tuple[int, int], ...]
+"""Port sets, and the destinations (bits) that admit some sources on them."""
 
 
-class Reach(NamedTuple):
-    """Sources and destinations as bits, and the number of a port set."""
+class Reach(msgspec.Struct, frozen=True):
+    """Sources and destinations, and the number of a port set."""
 
-    sources: int
-    destinations: int
+    sources: Ends
+    destinations: Ends
     ports: int
 
 
-def rows_of(connectivity: Connectivity, *, possibly: bool) -> Iterator[Reach]:
+def rows_of(
+    population: Population, sides: Mapping[Direction, Side], table: PortTable, *, possibly: bool
+) -> Iterator[Reach]:
     """The rows, each pair in one of them at most; pairs of which neither is in Git are left out."""
-    population = connectivity.population
     in_git = (1 << population.in_git) - 1
-    egress = connectivity.sides["egress"]
-    meet = _Meeting(connectivity, possibly=possibly)
-    by_row: dict[tuple[tuple[int, int], ...], list[int]] = {}
-    for source, bits in _sources(connectivity, meet):
-        sent = egress.possibly(source) if possibly else egress.surely(source)
-        row = meet(sent, source, population.everyone if source < population.in_git else in_git)
-        if row:
-            by_row.setdefault(tuple(sorted(row.items())), []).append(bits)
-    for key, sources in by_row.items():
-        together = 0
-        for bits in sources:
-            together |= bits
-        for ports, destinations in key:
-            if together != destinations or together.bit_count() > 1:
-                yield Reach(together, destinations, ports)
-
-
-def _sources(connectivity: Connectivity, meet: _Meeting) -> Iterator[tuple[int, int]]:
-    """A number to ask about, and all numbers that it stands for: addresses that the same destinations admit are one."""
-    population = connectivity.population
-    for number in range(population.first_address):
-        yield number, 1 << number
-    alike: dict[tuple[int, ...], list[int]] = {}
-    for bits in connectivity.address_groups:
-        alike.setdefault(meet.admitting(first(bits)), []).append(bits)
-    for groups in alike.values():
-        together = 0
-        for bits in groups:
-            together |= bits
-        yield first(groups[0]), together
+    egress = sides["egress"]
+    meet = _Meeting(sides["ingress"], population, table, possibly=possibly)
+    by_row: dict[object, tuple[list[int], dict[int, int], Mapping[int, AddressSet]]] = {}
+    for source in range(population.size):
+        sent = egress.granted(source, possibly=possibly)
+        row = meet(sent.pods, source, None if source < population.in_git else in_git)
+        addresses: Mapping[int, AddressSet] = {}
+        if sent.addresses and source < population.in_git:
+            addresses = _apart(sent.addresses, table)
+        if row or addresses:
+            key = (_key(row), _key(addresses) if addresses else ())
+            found = by_row.get(key)
+            if found is None:
+                by_row[key] = [source], row, addresses
+            else:
+                found[0].append(source)
+    for numbers, row, addresses in by_row.values():
+        sources = Ends(bits_of(numbers))
+        for ports in sorted(row.keys() | addresses.keys()) if addresses else row:
+            destinations = Ends(row.get(ports, 0), addresses.get(ports, ()))
+            if destinations.addresses or destinations.pods != sources.pods or len(numbers) > 1:
+                yield Reach(sources, destinations, ports)
+    yield from _from_addresses(sides["ingress"], population, table, possibly=possibly)
 
 
 class _Meeting:
-    """What a source sends and its destinations accept.
+    """What a source sends and its destinations accept: the ingress is transposed, once.
 
-    A source of few destinations asks each of them. For the others the ingress is transposed, once: by the sets of
-    sources that some destinations admit on the same ports.
+    What few sources are admitted to is kept for each of them; what many are admitted to is shared between them, by the
+    sets of sources that some destinations admit on the same ports.
     """
 
-    def __init__(self, connectivity: Connectivity, *, possibly: bool) -> None:
-        self._connectivity, self._table = connectivity, connectivity.table
-        self._side, self._possibly = connectivity.sides["ingress"], possibly
-        self._known: dict[tuple[object, ...], dict[int, int]] = {}
+    def __init__(self, side: Side, population: Population, table: PortTable, *, possibly: bool) -> None:
+        self._side, self._table, self._possibly = side, table, possibly
+        self._few: dict[int, dict[int, int]] = {}
+        self._many: dict[int, list[_Columns]] = {}
+        self._known: dict[tuple[int, ...], dict[int, int]] = {}
+        self._open = population.everyone & ~side.isolated & ~(0 if possibly else side.doubtful)
+        shared: dict[int, dict[int, list[int]]] = {}
+        for destination in members(side.ruled & ~self._open):
+            bit = 1 << destination
+            for ports, sources in side.granted(destination, possibly=possibly).pods.items():
+                if sources.bit_count() > _FEW:
+                    shared.setdefault(sources, {}).setdefault(ports, []).append(destination)
+                else:
+                    self._admit(sources, ports, bit)
+        for sources, by_ports in shared.items():
+            columns = tuple((ports, bits_of(numbers)) for ports, numbers in by_ports.items())
+            for source in members(sources):
+                self._many.setdefault(source, []).append(columns)
 
-    def __call__(self, sent: Grants, source: int, asked: int) -> dict[int, int]:
-        reached = 0
-        for destinations in sent.values():
-            reached |= destinations
-        reached &= asked
-        if reached.bit_count() <= _FEW:
+    def _admit(self, sources: int, ports: int, destination: int) -> None:
+        rows = self._few
+        for source in members(sources):
+            row = rows.get(source)
+            if row is None:
+                rows[source] = {ports: destination}
+            elif ports in row:
+                row[ports] |= destination
+            else:
+                row[ports] = destination
+
+    def __call__(self, sent: Mapping[int, int], source: int, asked: int | None) -> dict[int, int]:
+        """Each port set with the destinations reached on exactly these ports; ``asked`` None asks for all."""
+        if not sent:
+            return {}
+        few, many = self._few.get(source), self._many.get(source, ())
+        if many and (reached := _all_of(sent, asked)).bit_count() <= _FEW:
             return self._one_by_one(sent, source, reached)
-        admitting = self._admitting.get(source, [])
-        key = (id(sent), asked, *map(id, admitting))
+        if few is not None and few == sent and not many and asked is None and (len(few) == 1 or _is_disjoint(few)):
+            return few
+        if few:
+            return self._met(sent, (*(few.items()),), many, asked)
+        key = (id(sent), 0 if asked is None else 1, *map(id, many))
         found = self._known.get(key)
         if found is None:
-            found = self._known[key] = _disjoint(self._transposed(sent, admitting, asked), self._table)
+            found = self._known[key] = self._met(sent, (), many, asked)
         return found
 
-    def admitting(self, source: int) -> tuple[int, ...]:
-        """By what destinations admit a source: the same for sources that may reach the same ones on the same ports."""
-        return tuple(map(id, self._admitting.get(source, ())))
-
-    def _accepted(self, destination: int) -> Grants:
-        return self._side.possibly(destination) if self._possibly else self._side.surely(destination)
-
-    def _one_by_one(self, sent: Grants, source: int, reached: int) -> dict[int, int]:
+    def _one_by_one(self, sent: Mapping[int, int], source: int, reached: int) -> dict[int, int]:
+        """By asking each destination: where there are few, and the source shares what it is admitted to."""
         table = self._table
         found: dict[int, int] = {}
         for destination in members(reached):
-            going = coming = PortTable.NONE
+            going = PortTable.NONE
             for ports, destinations in sent.items():
                 if destinations >> destination & 1:
                     going = table.union(going, ports)
-            for ports, sources in self._accepted(destination).items():
-                if sources >> source & 1:
-                    coming = table.union(coming, ports)
+            coming = self._side.granted(destination, possibly=self._possibly).on(source, table)
             both = table.intersection(going, coming)
             if both:
                 found[both] = found.get(both, 0) | 1 << destination
         return found
 
-    def _transposed(self, sent: Grants, admitting: list[list[tuple[int, int]]], asked: int) -> dict[int, int]:
+    def _met(
+        self, sent: Mapping[int, int], few: _Columns, many: Iterable[_Columns], asked: int | None
+    ) -> dict[int, int]:
         found: dict[int, int] = {}
         for ports, destinations in sent.items():
-            destinations &= asked
-            for accepted in (self._open, *admitting):
-                for others, accepting in accepted:
+            if asked is not None:
+                destinations &= asked
+            for columns in (((PortTable.ALL, self._open),), few, *many):
+                for others, accepting in columns:
                     both = destinations & accepting
-                    if both:
-                        number = self._table.intersection(ports, others)
-                        if number:
-                            found[number] = found.get(number, 0) | both
-        return found
-
-    @cached_property
-    def _open(self) -> list[tuple[int, int]]:
-        """Who accepts everything from everybody."""
-        side = self._side
-        bits = self._connectivity.population.everyone & ~side.isolated & ~(0 if self._possibly else side.doubtful)
-        return [(PortTable.ALL, bits)]
-
-    @cached_property
-    def _admitting(self) -> dict[int, list[list[tuple[int, int]]]]:
-        """For each source: port sets and the destinations that admit it, by the set of sources that they admit."""
-        columns: dict[int, dict[int, list[int]]] = {}
-        for destination in members(self._side.ruled & ~self._open[0][1]):
-            for ports, sources in self._accepted(destination).items():
-                columns.setdefault(sources, {}).setdefault(ports, []).append(destination)
-        found: dict[int, list[list[tuple[int, int]]]] = {}
-        population = self._connectivity.population
-        asked = population.everyone ^ population.addresses
-        asked |= bits_of(first(bits) for bits in self._connectivity.address_groups)
-        for sources, by_ports in columns.items():
-            accepted = [(ports, bits_of(numbers)) for ports, numbers in by_ports.items()]
-            for source in members(sources & asked):
-                found.setdefault(source, []).append(accepted)
-        return found
+                    if both and (number := self._table.intersection(ports, others)):
+                        found[number] = found.get(number, 0) | both
+        return found if len(found) < 2 or _is_disjoint(found) else _disjoint(found, self._table)
 
 
-def _disjoint(row: dict[int, int], table: PortTable) -> dict[int, int]:
-    """The row with each destination in one port set alone: the union of those that it was in."""
-    together = count = 0
+def _key(row: Mapping[int, object]) -> tuple[object, ...]:
+    return tuple(row.items()) if len(row) == 1 else tuple(sorted(row.items()))
+
+
+def _all_of(sent: Mapping[int, int], asked: int | None) -> int:
+    reached = 0
+    for destinations in sent.values():
+        reached |= destinations
+    return reached if asked is None else reached & asked
+
+
+def _is_disjoint(row: Mapping[int, int]) -> bool:
+    together = 0
     for destinations in row.values():
+        if together & destinations:
+            return False
         together |= destinations
-        count += destinations.bit_count()
-    if together.bit_count() == count:
-        return row
+    return True
+
+
+def _disjoint(row: Mapping[int, int], table: PortTable) -> dict[int, int]:
+    """The row with each destination in one port set alone: the union of those that it was in."""
     parts: dict[int, int] = {}
     for ports, destinations in row.items():
         left = destinations
@@ -172,3 +180,74 @@ def _disjoint(row: dict[int, int], table: PortTable) -> dict[int, int]:
         if left:
             parts[ports] = parts.get(ports, 0) | left
     return {ports: bits for ports, bits in parts.items() if bits}
+
+
+def _apart(granted: Mapping[int, AddressSet], table: PortTable) -> dict[int, AddressSet]:
+    """The same, with each address in one port set alone."""
+    if len(granted) == 1:
+        return dict(granted)
+    parts: dict[int, AddressSet] = {}
+    for ports, addresses in granted.items():
+        left = addresses
+        for others, known in tuple(parts.items()):
+            both = common(known, left)
+            union = table.union(ports, others)
+            if both:
+                left = minus(left, both)
+            if both and union != others:
+                parts[others] = minus(parts[others], both)
+                parts[union] = merged((*parts.get(union, ()), *both))
+        if left:
+            parts[ports] = merged((*parts.get(ports, ()), *left))
+    return {ports: addresses for ports, addresses in parts.items() if addresses}
+
+
+def _from_addresses(side: Side, population: Population, table: PortTable, *, possibly: bool) -> Iterator[Reach]:
+    """The rows whose sources are addresses: those that the same pods in Git admit on the same ports are one."""
+    admitting: dict[int, tuple[Grants, list[int]]] = {}
+    for destination in range(population.in_git):
+        accepted = side.granted(destination, possibly=possibly)
+        if accepted.addresses:
+            admitting.setdefault(id(accepted), (accepted, []))[1].append(destination)
+    sets: dict[AddressSet, list[tuple[int, int]]] = {}
+    for accepted, numbers in admitting.values():
+        for ports, addresses in _apart(accepted.addresses, table).items():
+            sets.setdefault(addresses, []).append((ports, bits_of(numbers)))
+    by_row: dict[tuple[tuple[int, int], ...], list[AddressSet]] = {}
+    for row, sources in _swept(sets):
+        by_row.setdefault(row, []).append(sources)
+    for row, parts in by_row.items():
+        together = Ends(0, merged(one for part in parts for one in part))
+        for ports, destinations in row:
+            yield Reach(together, Ends(destinations), ports)
+
+
+def _swept(sets: Mapping[AddressSet, Iterable[tuple[int, int]]]) -> Iterator[tuple[_Columns, AddressSet]]:
+    """Runs once over the address space: each stretch with what the sets that hold it are there for, joined by ports."""
+    changes: dict[int, list[tuple[int, int]]] = {}
+    for addresses, columns in sets.items():
+        for one in addresses:
+            changes.setdefault(one.first, []).extend(columns)
+            changes.setdefault(one.last + 1, []).extend(columns)
+    cuts = sorted({*changes, V6} if changes else ())
+    state: dict[int, int] = {}
+    for first, end in pairwise(cuts):
+        for ports, bits in changes.get(first, ()):
+            left = state.get(ports, 0) ^ bits
+            if left:
+                state[ports] = left
+            else:
+                del state[ports]
+        if state:
+            yield tuple(sorted(state.items())), (Interval(first, end - 1),)
+
+
+def groups_of(sets: Iterable[AddressSet], everything: AddressSet) -> Iterator[AddressSet]:
+    """The addresses in groups: of each of the sets, a group is a part or it is not in it."""
+    numbered = {addresses: [(0, 2 << number)] for number, addresses in enumerate(sets)}
+    numbered[everything] = [*numbered.get(everything, ()), (0, 1)]
+    found: dict[_Columns, list[AddressSet]] = {}
+    for row, part in _swept(numbered):
+        found.setdefault(row, []).append(part)
+    for parts in found.values():
+        yield merged(one for part in parts for one in part)

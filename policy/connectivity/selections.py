@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from policy.connectivity.addresses import PRIVATE, Interval, interval_of, without
+from policy.connectivity.addresses import PRIVATE, AddressSet, Interval, common, interval_of, minus
 from policy.manifests.selectors import LabelSelector
 
 NAMESPACE_NAME = "kubernetes.io/metadata.name"
@@ -35,11 +35,33 @@ NP_GUARD = Profile(
 )
 
 
+class Ends(msgspec.Struct, frozen=True):
+    """Ends of connections: the numbers of pods, as bits, and addresses."""
+
+    pods: int
+    addresses: AddressSet = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.pods or self.addresses)
+
+
 class Selection(NamedTuple):
-    """Who is selected for certain, and who may be; the first is part of the second."""
+    """Which pods are selected for certain, and which may be (the first are among them); and addresses, for certain.
+
+    Equal selections that come of the same selectors are the same object.
+    """
 
     surely: int
     possibly: int
+    addresses: AddressSet = ()
+
+    def may_be(self, ends: Ends) -> bool:
+        """Whether it possibly selects some of the ends."""
+        return bool(self.possibly & ends.pods) or bool(common(self.addresses, ends.addresses))
+
+    def must_be(self, ends: Ends) -> bool:
+        """Whether it surely selects all of the ends."""
+        return self.surely & ends.pods == ends.pods and not minus(ends.addresses, self.addresses)
 
 
 NOBODY = Selection(0, 0)
@@ -49,24 +71,50 @@ class Block(NamedTuple):
     """An ipBlock: the addresses of ``cidr`` without those of ``excepted``."""
 
     cidr: Interval
-    excepted: tuple[Interval, ...] = ()
+    excepted: AddressSet = ()
+
+    @property
+    def addresses(self) -> AddressSet:
+        return minus((self.cidr,), self.excepted)
 
 
 PRIVATE_RANGES = tuple(interval_of(cidr) for cidr in PRIVATE)
 
 
-def holds(block: Block, ranges: Sequence[Interval], *, all_of: bool) -> tuple[bool, bool]:
-    """Whether a block has all of the addresses (never, unless ``all_of``), and whether it has any."""
-    have_all, have_any = all_of, False
+def holds(addresses: AddressSet, ranges: Sequence[Interval]) -> tuple[bool, bool]:
+    """Whether a set has all of the addresses of some ranges, and whether it has any."""
+    have_all, have_any = True, False
     for one in ranges:
-        if block.cidr.first <= one.last and one.first <= block.cidr.last:
-            common = Interval(max(one.first, block.cidr.first), min(one.last, block.cidr.last))
-            left = without(common, block.excepted) if block.excepted else (common,)
-            have_any = have_any or bool(left)
-            have_all = have_all and left == (one,)
+        if addresses and addresses[0].first <= one.last and one.first <= addresses[-1].last:
+            found = common(addresses, (one,))
+            have_any = have_any or bool(found)
+            have_all = have_all and found == (one,)
         else:
             have_all = False
     return have_all, have_any
+
+
+def pinned(selector: LabelSelector) -> tuple[str, ...] | None:
+    """The namespaces that a namespaceSelector asks for by name; None where it asks for something else."""
+    name = (selector.match_labels or {}).get(NAMESPACE_NAME)
+    if name is not None:
+        return (name,)
+    for requirement in selector.match_expressions or ():
+        if requirement.key == NAMESPACE_NAME and requirement.operator == "In":
+            return requirement.values or ()
+    return None
+
+
+def is_exactly(selector: LabelSelector) -> str | None:
+    """The only namespace that a namespaceSelector can select, if it asks for its name and nothing else."""
+    labels, expressions = selector.match_labels, selector.match_expressions
+    if not expressions:
+        return labels.get(NAMESPACE_NAME) if labels is not None and len(labels) == 1 else None
+    if labels or len(expressions) > 1:
+        return None
+    [only] = expressions
+    is_name = only.key == NAMESPACE_NAME and only.operator == "In" and only.values is not None and len(only.values) == 1
+    return only.values[0] if is_name and only.values else None
 
 
 def key_of(selector: LabelSelector) -> object:

@@ -6,23 +6,57 @@ permit the declared network of the pods, and does not need the networks of pods,
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import NamedTuple
 
 import msgspec
 
-from policy.connectivity.addresses import interval_of
+from policy.connectivity.addresses import NO_ADDRESSES, AddressSet, Interval, holds_address, interval_of, minus, union
 from policy.connectivity.bits import bits_of, members
 from policy.connectivity.endpoints import Endpoint
 from policy.connectivity.matrix import Connectivity
 from policy.connectivity.ports import PROTOCOLS, PortRange, PortSet, port_set
+from policy.connectivity.selections import Ends
+from policy.connectivity.sides import NOTHING, End, Grants
 from policy.connectivity.topology import Flow, FlowEnd, FlowPort, Outside, Topology
 from policy.manifests.ports import target_port
 from policy.manifests.workloads import Workload
 
-Granted = dict[int, dict[int, int]]
-"""Number of an end -> number of a port set -> the other ends, as bits."""
+
+class Granted:
+    """What the contract grants each end: by the number of a pod, and the number of a port set, the other ends."""
+
+    def __init__(self) -> None:
+        self.pods: dict[int, dict[int, int]] = {}
+        self.addresses: dict[int, dict[int, AddressSet]] = {}
+
+    def add(self, ends: int, ports: int, others: Ends) -> None:
+        """Grants the same to each of the ends (bits)."""
+        pods, addresses = others.pods, others.addresses
+        granted = self.pods
+        for number in members(ends) if pods else ():
+            row = granted.get(number)
+            if row is None:
+                granted[number] = {ports: pods}
+            elif ports in row:
+                row[ports] |= pods
+            else:
+                row[ports] = pods
+        for number in members(ends) if addresses else ():
+            to = self.addresses.setdefault(number, {})
+            to[ports] = union(to.get(ports, NO_ADDRESSES), addresses)
+
+    def of(self, number: int) -> Grants:
+        """What is granted to an end."""
+        pods, addresses = self.pods.get(number), self.addresses.get(number)
+        if pods is None and addresses is None:
+            return NOTHING
+        return Grants(pods or NOTHING.pods, addresses or NOTHING.addresses)
+
+    @property
+    def numbers(self) -> Iterable[int]:
+        """The ends to which something is granted."""
+        return self.pods.keys() | self.addresses.keys() if self.addresses else self.pods
 
 
 class UnknownEnd(msgspec.Struct, frozen=True):
@@ -39,11 +73,30 @@ class UnknownPort(msgspec.Struct, frozen=True):
     destination: Endpoint
 
 
-class _Ends(NamedTuple):
-    """An end of a flow, as bits: what it permits, and what must work."""
+class _Ends(msgspec.Struct, frozen=True):
+    """An end of a flow: what it permits, and what must work; one object where both are the same."""
 
-    permitted: int
-    required: int
+    permitted: Ends
+    required: Ends
+
+
+_NOBODY = _Ends(Ends(0), Ends(0))
+
+
+class _Ported(msgspec.Struct, frozen=True):
+    """A port set by its number, and the destinations (bits) that it holds for."""
+
+    ports: int
+    holders: int
+
+
+class _Together(msgspec.Struct, frozen=True):
+    """Flows that state the same destinations and ports, and the sources of each."""
+
+    flows: list[Flow]
+    sources: list[_Ends]
+    destinations: _Ends
+    ports: Sequence[_Ported]
 
 
 class Stated:
@@ -57,28 +110,73 @@ class Stated:
         self.connectivity, self.topology = connectivity, topology
         self.unknown_ends: list[UnknownEnd] = []
         self.unknown_ports: list[UnknownPort] = []
-        self.out_permitted: Granted = {}
-        self.in_permitted: Granted = {}
-        self.out_required: Granted = {}
-        self.in_required: Granted = {}
+        self.out_permitted, self.in_permitted = Granted(), Granted()
+        self.out_required, self.in_required = self.out_permitted, self.in_permitted
         self._population, self._table = connectivity.population, connectivity.table
-        self._pods = (1 << self._population.first_address) - 1
-        self._named = 0
+        self._named: list[int] = []
         self._resolved: dict[tuple[str, str, str], _Ends] = {}
-        self._named_ports: dict[tuple[tuple[str, int], ...], int] = {}
-        self._stated: list[tuple[Flow, int, int, int]] = []
-        ends = (end for flow in topology.flows for some in (flow.sources, flow.destinations) for end in some)
-        self._is_exact = all(each.permitted == each.required for each in map(self._end, ends))
-        if self._is_exact:  # what is permitted is then what must work
-            self.out_required, self.in_required = self.out_permitted, self.in_permitted
-        for flow in topology.flows:
-            self._state(flow)
+        self._named_ports: dict[object, int] = {}
+        self._stated = tuple(self._resolve_all(topology.flows))
+        self._grant(self.out_permitted, self.in_permitted, permitted=True)
+        if any(each.permitted != each.required for each in self._resolved.values()):
+            self.out_required, self.in_required = Granted(), Granted()
+            self._grant(self.out_required, self.in_required, permitted=False)
         self._ends(topology.silent)
+        self.unknown_ends.sort(key=lambda item: item.end.place)
+        self.unknown_ports.sort(key=lambda item: item.port.place)
+
+    def _resolve_all(self, flows: Iterable[Flow]) -> Iterator[_Together]:
+        """The flows by what stands behind the arrow, which is resolved once for all that share it."""
+        groups: dict[str, list[Flow]] = {}
+        for flow in flows:
+            behind = flow.text.partition("->")[2]
+            group = groups.get(behind)
+            if group is None:
+                groups[behind] = [flow]
+            else:
+                group.append(flow)
+        for group in groups.values():
+            before = len(self.unknown_ends)
+            destinations = self._ends(group[0].destinations)
+            if len(self.unknown_ends) > before:
+                for flow in group[1:]:
+                    self._ends(flow.destinations)  # every mention of what there is not is told
+            ports, lacking = self._ported(group[0], destinations)
+            for position, number in lacking:
+                end = self._population.endpoint(number)
+                self.unknown_ports.extend(UnknownPort(flow, flow.ports[position], end) for flow in group)
+            yield _Together(group, self._sources(group), destinations, ports)
+
+    def _sources(self, flows: Sequence[Flow]) -> list[_Ends]:
+        resolved, found = self._resolved, []
+        for flow in flows:
+            first = flow.sources[0]
+            known = resolved.get((first.namespace, first.kind, first.name)) if len(flow.sources) == 1 else None
+            found.append(self._ends(flow.sources) if known is None or known is _NOBODY else known)
+        return found
+
+    def _grant(self, outgoing: Granted, incoming: Granted, *, permitted: bool) -> None:
+        """Adds the flows to what is granted to their sources, and to what is granted to their destinations."""
+        for stated in self._stated:
+            to = stated.destinations.permitted if permitted else stated.destinations.required
+            pods, addresses = 0, NO_ADDRESSES
+            for each in stated.sources:
+                some = each.permitted if permitted else each.required
+                pods |= some.pods
+                if some.addresses:
+                    addresses = union(addresses, some.addresses)
+            sources = Ends(pods, addresses)
+            for ported in stated.ports:
+                held = to.pods & ported.holders
+                if pods:
+                    outgoing.add(pods, ported.ports, Ends(held, to.addresses))
+                if held:
+                    incoming.add(held, ported.ports, sources)
 
     @property
     def unknown_bits(self) -> int:
         """The workloads that no flow names and that are not silent; ``*`` names nobody."""
-        return ((1 << self._population.in_git) - 1) & ~self._named
+        return ((1 << self._population.in_git) - 1) & ~bits_of(self._named)
 
     @property
     def unknown_workloads(self) -> tuple[Workload, ...]:
@@ -86,120 +184,105 @@ class Stated:
         found = (self._population.endpoint(number).workload for number in members(self.unknown_bits))
         return tuple(workload for workload in found if workload is not None)
 
-    def _state(self, flow: Flow) -> None:
-        sources = self._ends(flow.sources)
-        destinations = self._ends(flow.destinations)
-        for ports, holders in self._numbers(flow, destinations.permitted | destinations.required):
-            to = _Ends(destinations.permitted & holders, destinations.required & holders)
-            self._stated.append((flow, sources.required, to.required, ports))
-            for number in members(sources.permitted & self._pods):
-                _add(self.out_permitted, number, ports, to.permitted)
-            for number in members(to.permitted & self._pods):
-                _add(self.in_permitted, number, ports, sources.permitted)
-            if self._is_exact:
-                continue
-            for number in members(sources.required & self._pods):
-                _add(self.out_required, number, ports, to.required)
-            for number in members(to.required & self._pods):
-                _add(self.in_required, number, ports, sources.required)
-
     def _ends(self, ends: tuple[FlowEnd, ...]) -> _Ends:
-        permitted = required = 0
+        together: _Ends | None = None
         for end in ends:
-            found = self._end(end)
-            if len(ends) == 1 and found.required:
-                return found
-            if not found.permitted and not found.required:
+            key = (end.namespace, end.kind, end.name)
+            found = self._resolved.get(key)
+            if found is None:
+                found = self._resolved[key] = self._resolve(end)
+            if found is _NOBODY:
                 self.unknown_ends.append(UnknownEnd(end))
-            permitted |= found.permitted
-            required |= found.required
-        return _Ends(permitted, required)
-
-    def _end(self, end: FlowEnd) -> _Ends:
-        key = (end.namespace, end.kind, end.name)
-        found = self._resolved.get(key)
-        if found is None:
-            found = self._resolved[key] = self._resolve(end)
-        return found
+            together = found if together is None else _joined(together, found)
+        return together or _NOBODY
 
     def _resolve(self, end: FlowEnd) -> _Ends:
         population = self._population
         in_git = (1 << population.in_git) - 1
         if end.is_every:
-            return _Ends(in_git | population.unlisted_beside_workloads, in_git)
+            return _Ends(Ends(in_git | population.unlisted_beside_workloads), Ends(in_git))
         outside = self.topology.outside.get(end.name) if not end.namespace and not end.kind else None
         if outside is not None and outside.cidrs:
             return self._addresses(outside)
         if outside is not None:
             bits = 1 << population.number_of[id(outside)]
-            return _Ends(bits | (population.unlisted_in(outside.namespace) if not outside.labels else 0), bits)
-        bits = bits_of(
-            number
-            for number in self._by_name.get(end.name, ())
-            if end.kind in ("", (item := population.endpoint(number)).kind) and end.namespace in ("", item.namespace)
-        )
-        self._named |= bits
-        return _Ends(bits, bits)
+            unlisted = population.unlisted_in(outside.namespace) if not outside.labels else 0
+            return _Ends(Ends(bits | unlisted), Ends(bits))
+        bits = self._workloads(end)
+        found = Ends(bits)
+        return _Ends(found, found) if bits else _NOBODY
 
-    @cached_property
-    def _by_name(self) -> Mapping[str, list[int]]:
-        found: dict[str, list[int]] = {}
-        for number in range(self._population.in_git):
-            found.setdefault(self._population.endpoint(number).name, []).append(number)
+    def _workloads(self, end: FlowEnd) -> int:
+        """The workloads that an end names, as bits."""
+        found = 0
+        for number, namespace, kind in self._by_name.get(end.name, ()):
+            if end.namespace in ("", namespace) and end.kind in ("", kind):
+                self._named.append(number)
+                found |= 1 << number
         return found
 
-    def required_of(self, outside: Outside) -> int:
-        """The addresses (bits) of an outside that a flow with it needs."""
-        return self._addresses(outside).required
+    @cached_property
+    def _by_name(self) -> Mapping[str, Sequence[tuple[int, str, str]]]:
+        """Of the workloads with a name: number, namespace and kind."""
+        population = self._population
+        found: dict[str, list[tuple[int, str, str]]] = {}
+        for number in range(population.in_git):
+            item = population.workload(number)
+            found.setdefault(item.name, []).append((number, population.namespaces[number], item.kind))
+        return found
+
+    def required_of(self, outside: Outside) -> AddressSet:
+        """The addresses of an outside that a flow with it needs."""
+        return self._addresses(outside).required.addresses
 
     def _addresses(self, outside: Outside) -> _Ends:
-        population, cluster = self._population, self.topology.cluster
-        permitted = required = 0
+        cluster = self.topology.cluster
+        permitted = required = NO_ADDRESSES
         for cidr in outside.cidrs:
             interval = interval_of(str(cidr))
-            own = population.range_bits(interval)
-            permitted |= own
-            required |= own
+            permitted = union(permitted, (interval,))
+            required = union(required, (interval,))
             for network in (*cluster.pods, *cluster.services, *cluster.nodes):
                 part = interval_of(str(network))
                 if interval.first <= part.first and part.last <= interval.last and part != interval:
-                    required &= ~population.range_bits(part)
-                    permitted &= ~population.range_bits(part) if network in cluster.pods else -1
-        return _Ends(permitted, required)
+                    required = minus(required, (part,))
+                    permitted = minus(permitted, (part,)) if network in cluster.pods else permitted
+        return _Ends(Ends(0, permitted), Ends(0, required))
 
-    def _numbers(self, flow: Flow, destinations: int) -> Iterator[tuple[int, int]]:
-        """Each port set of a flow with the destinations (bits) that it holds for."""
-        everyone = self._population.everyone
+    def _ported(self, flow: Flow, ends: _Ends) -> tuple[list[_Ported], list[tuple[int, int]]]:
+        """Each port set of a flow with its destinations; and which of its ports which destinations lack."""
         numeric = [port for port in flow.ports if not port.name and not port.of_service]
-        if numeric:
-            yield self._table.number(port_set(each for port in numeric for each in _ranges(port))), everyone
-        by_ports: dict[int, list[int]] = {}
-        for port in flow.ports:
+        found: dict[int, int] = {}
+        lacking: list[tuple[int, int]] = []
+        for position, port in enumerate(flow.ports):
             if port.name or port.of_service:
-                for number in members(destinations & self._pods):
-                    ports = self._resolved_port(port, number)
-                    if ports:
-                        by_ports.setdefault(ports, []).append(number)
+                for number in members(ends.permitted.pods | ends.required.pods):
+                    resolved = self._resolved_port(port, number)
+                    if resolved:
+                        found[resolved] = found.get(resolved, 0) | 1 << number
                     else:
-                        self.unknown_ports.append(UnknownPort(flow, port, self._population.endpoint(number)))
-        for ports, numbers in by_ports.items():
-            yield ports, bits_of(numbers)
+                        lacking.append((position, number))
+        ported = [_Ported(ports, holders) for ports, holders in found.items()]
+        if numeric:
+            ports = self._table.number(port_set(each for port in numeric for each in _ranges(port)))
+            ported.insert(0, _Ported(ports, self._population.everyone))
+        return ported, lacking
 
     def _resolved_port(self, port: FlowPort, destination: int) -> int:
         """The number of the port set that a name, or the port of a Service, means at a destination."""
         if port.of_service:
             return self._table.number(self._service_port(port, self._population.endpoint(destination)))
-        wanted, protocol = port.name, port.protocol
-        named = tuple(
-            (own, number)
-            for (own, name), numbers in self._population.own_ports(destination).items()
-            if name == wanted and protocol in ("", own)
-            for number in numbers
-        )
-        found = self._named_ports.get(named)
+        own = self._population.own_ports(destination)
+        key = (id(own), port.name, port.protocol)
+        found = self._named_ports.get(key)
         if found is None:
-            found = self._table.number(port_set(PortRange(own, number, number) for own, number in named))
-            self._named_ports[named] = found
+            named = (
+                PortRange(protocol, number, number)
+                for (protocol, name), numbers in own.items()
+                if name == port.name and port.protocol in ("", protocol)
+                for number in numbers
+            )
+            found = self._named_ports[key] = self._table.number(port_set(named))
         return found
 
     def _service_port(self, port: FlowPort, destination: Endpoint) -> PortSet:
@@ -215,21 +298,49 @@ class Stated:
                     found.append(PortRange(each.transport, target, target))
         return port_set(found)
 
-    def flow_of(self, source: int, destination: int, ports: int) -> Flow:
+    def flow_of(self, source: End, destination: End, ports: int) -> Flow:
         """The first flow that needs some of the ports from the one to the other."""
-        for flow, sources, destinations, stated in self._stated:
-            if sources >> source & 1 and destinations >> destination & 1 and self._table.intersection(stated, ports):
-                return flow
-        raise LookupError(f"no flow from {source} to {destination}")
+        found: list[Flow] = []
+        for stated in self._with_addresses if isinstance(source, Interval) else self._by_source.get(source, ()):
+            if not _has(stated.destinations.required, destination):
+                continue
+            if any(
+                self._table.intersection(each.ports, ports)
+                for each in stated.ports
+                if isinstance(destination, Interval) or each.holders >> destination & 1
+            ):
+                both = zip(stated.flows, stated.sources, strict=True)
+                found.extend(flow for flow, sources in both if _has(sources.required, source))
+        return min(found, key=lambda flow: flow.place)
+
+    @cached_property
+    def _by_source(self) -> Mapping[int, Sequence[_Together]]:
+        found: dict[int, list[_Together]] = {}
+        for stated in self._stated:
+            pods = 0
+            for each in stated.sources:
+                pods |= each.required.pods
+            for number in members(pods):
+                found.setdefault(number, []).append(stated)
+        return found
+
+    @cached_property
+    def _with_addresses(self) -> Sequence[_Together]:
+        return [stated for stated in self._stated if any(each.required.addresses for each in stated.sources)]
 
 
-def _add(granted: Granted, number: int, ports: int, others: int) -> None:
-    if others:
-        row = granted.get(number)
-        if row is None:
-            granted[number] = {ports: others}
-        else:
-            row[ports] = row.get(ports, 0) | others
+def _has(ends: Ends, end: End) -> bool:
+    if isinstance(end, int):
+        return bool(ends.pods >> end & 1)
+    return holds_address(ends.addresses, end.first)
+
+
+def _joined(one: _Ends, other: _Ends) -> _Ends:
+    return _Ends(_both(one.permitted, other.permitted), _both(one.required, other.required))
+
+
+def _both(one: Ends, other: Ends) -> Ends:
+    return Ends(one.pods | other.pods, union(one.addresses, other.addresses))
 
 
 def _ranges(port: FlowPort) -> Iterator[PortRange]:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from ipaddress import ip_address
-
-from msgspec.structs import replace
 
 from policy.connectivity.addresses import V6
 from policy.connectivity.endpoints import Endpoint, EndpointKind
@@ -79,9 +76,8 @@ class Questions:
         except ValueError:
             return find(word, self._connectivity.endpoints)
         number = int(address) + (V6 if address.version == 6 else 0)
-        cell = bisect_right(population.starts, number) - 1
-        found = population.endpoint(population.first_address + cell)
-        return replace(found, name=word, outside=None)
+        cell = next(one for one in population.intervals if number <= one.last)
+        return Endpoint(word, "", "", EndpointKind.ADDRESSES, addresses=(cell,))
 
     def _wanted(self, text: str, destination: Endpoint) -> PortSet:
         try:
@@ -97,7 +93,7 @@ class Questions:
 
     def _named(self, port: FlowPort, destination: Endpoint) -> PortSet:
         population = self._connectivity.population
-        own = self._connectivity.bits(destination) if destination.type is not EndpointKind.ADDRESSES else 0
+        own = self._connectivity.ends(destination).pods
         found = port_set(
             PortRange(protocol, number, number)
             for (protocol, name), numbers in population.named_ports.items()

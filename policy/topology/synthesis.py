@@ -14,8 +14,8 @@ from ipaddress import IPv4Address, IPv6Address, summarize_address_range
 from pathlib import Path
 from typing import Any
 
-from policy.connectivity.addresses import PRIVATE, V6, Interval, interval_of, merged, without
-from policy.connectivity.bits import members
+from policy.connectivity.addresses import PRIVATE, V6, AddressSet, Interval, common, interval_of, merged, minus, without
+from policy.connectivity.bits import bits_of, members
 from policy.connectivity.endpoints import Endpoint, EndpointKind
 from policy.connectivity.policies import Direction
 from policy.connectivity.ports import (
@@ -28,6 +28,8 @@ from policy.connectivity.ports import (
     difference,
     port_set,
 )
+from policy.connectivity.sides import End
+from policy.connectivity.sides import Grants as Granted
 from policy.connectivity.stated import Stated
 from policy.connectivity.topology import Outside, Topology
 from policy.errors import PolicyError
@@ -44,8 +46,8 @@ _PREFERRED = ("app.kubernetes.io/name", "app", "k8s-app", "name")
 _DESCRIBING = ("app.kubernetes.io/name", "app.kubernetes.io/component", "app.kubernetes.io/part-of")
 _WAVE = "argocd.argoproj.io/sync-wave"
 
-Grants = Mapping[int, PortSet]
-"""Number of another end -> the ports."""
+Grants = Mapping[End, PortSet]
+"""Another end, or a part of the addresses -> the ports."""
 
 
 def synthesize(sides: Sequence[Side], output: Path | None, *, overwrite: bool = False) -> str:
@@ -171,7 +173,7 @@ class _Synthesis:
         return next(iter(members(self._population.unlisted_in(namespace))), None)
 
     def _opens(self, number: int) -> bool:
-        return bool(self._stated.in_permitted.get(number) or self._stated.out_permitted.get(number))
+        return bool(self._stated.in_permitted.of(number) or self._stated.out_permitted.of(number))
 
     def _rules(self, number: int, shared: int | None) -> dict[Direction, list[dict[str, Any]]]:
         """What the flows state for an end, without what another policy opens for every pod."""
@@ -181,36 +183,40 @@ class _Synthesis:
         )
         found: dict[Direction, list[dict[str, Any]]] = {}
         for direction, granted, key in stated:
-            grants = self._by_end(granted.get(number, {}))
-            common = self._by_end(granted.get(shared, {})) if shared is not None else {}
+            grants = self._by_end(granted.of(number))
+            for_all = self._by_end(granted.of(shared)) if shared is not None else {}
             own = {
                 other: left
                 for other, ports in grants.items()
-                if other != number and (left := difference(ports, common.get(other, NO_PORTS)))
+                if other != number and (left := difference(ports, for_all.get(other, NO_PORTS)))
             }
             found[direction] = list(self._grouped(own, self._population.endpoint(number), key))
         return found
 
-    def _by_end(self, granted: Mapping[int, int]) -> Grants:
-        found: dict[int, list[PortRange]] = defaultdict(list)
-        for ports, others in granted.items():
+    def _by_end(self, granted: Granted) -> Grants:
+        found: dict[End, list[PortRange]] = defaultdict(list)
+        for ports, others in granted.pods.items():
             for other in members(others):
                 found[other].extend(self._table.sets[ports])
+        for ports, addresses in granted.addresses.items():
+            for part in self._population.intervals:
+                if common(addresses, (part,)):
+                    found[part].extend(self._table.sets[ports])
         return {other: port_set(ranges) for other, ranges in found.items()}
 
     def _grouped(self, grants: Grants, own: Endpoint, key: str) -> Iterator[dict[str, Any]]:
         """A rule for each set of ports."""
-        by_ports: dict[PortSet, int] = defaultdict(int)
+        by_ports: dict[PortSet, list[End]] = defaultdict(list)
         for other, ports in grants.items():
-            by_ports[ports] |= 1 << other
+            by_ports[ports].append(other)
         rules = [(list(self._peers(others, own)), ports) for ports, others in by_ports.items()]
         for peers, ports in sorted(rules, key=str):
             if peers:
                 yield {key: peers, **({} if ports == ALL_PORTS else {"ports": [_port(one) for one in ports]})}
 
-    def _peers(self, others: int, own: Endpoint) -> Iterator[dict[str, Any]]:
+    def _peers(self, others: Sequence[End], own: Endpoint) -> Iterator[dict[str, Any]]:
         population = self._population
-        left = others & ~population.addresses
+        left = bits_of(other for other in others if isinstance(other, int))
         for namespace, everyone in population.by_namespace.items():
             if everyone & population.pods & ~left == 0:
                 left &= ~everyone
@@ -225,27 +231,24 @@ class _Synthesis:
             elif endpoint.type is EndpointKind.OUTSIDE_PODS:
                 selector = {"podSelector": {"matchLabels": dict(endpoint.labels)} if endpoint.labels else {}}
                 yield _in_namespace(endpoint.namespace, own.namespace, selector)
-        yield from self._blocks(others & population.addresses)
+        yield from self._blocks(merged(other for other in others if not isinstance(other, int)))
 
-    def _blocks(self, bits: int) -> Iterator[dict[str, Any]]:
+    def _blocks(self, addresses: AddressSet) -> Iterator[dict[str, Any]]:
         """The ipBlocks of what is declared outside, as it is declared, without the network of the pods."""
-        population = self._population
-        left = bits
+        left = addresses
         declared = sorted((item for item in self._topology.outside.values() if item.cidrs), key=_size, reverse=True)
         for item in declared:
-            permitted = 0
+            permitted: list[Interval] = []
             blocks = []
             for cidr in item.cidrs:
                 excepted = self._pod_networks(interval_of(str(cidr)))
-                permitted |= population.range_bits(interval_of(str(cidr)))
-                for network in excepted:
-                    permitted &= ~population.range_bits(interval_of(network))
+                permitted.extend(without(interval_of(str(cidr)), map(interval_of, excepted)))
                 blocks.append({"cidr": str(cidr), **({"except": excepted} if excepted else {})})
-            if permitted & left and not permitted & ~bits:
-                left &= ~permitted
+            whole = merged(permitted)
+            if common(whole, left) and not minus(whole, addresses):
+                left = minus(left, whole)
                 yield from ({"ipBlock": block} for block in blocks)
-        ranges = merged(population.intervals[number - population.first_address] for number in members(left))
-        yield from ({"ipBlock": {"cidr": cidr}} for one in ranges for cidr in _cidrs(one))
+        yield from ({"ipBlock": {"cidr": cidr}} for one in left for cidr in _cidrs(one))
 
     def _pod_networks(self, block: Interval) -> list[str]:
         """The networks of pods that lie within a block; all private ones, if nothing says where pods are."""

@@ -13,7 +13,7 @@ from unittest.mock import patch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from policy.connectivity import matrix
+from policy.connectivity import sides
 from policy.connectivity.endpoints import Endpoint, EndpointKind
 from policy.connectivity.ports import PortSet
 
@@ -46,7 +46,7 @@ def strange(seed: int, made: Manifests) -> list[dict[str, Any]]:
 @given(st.integers(0, 2**64 - 1), st.sampled_from([0, 64]))
 def test_whatever_somebody_runs_was_thought_possible(seed: int, few: int) -> None:
     """Ports by name are looked up in either way: one by one for few destinations, by holders for many."""
-    with patch.object(matrix, "_FEW", few):
+    with patch.object(sides, "_FEW", few):
         _is_thought_possible(seed)
 
 

@@ -46,7 +46,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from policy.connectivity.faults import DeadPeer
+from policy.connectivity.mistakes import DeadPeer
 from policy.findings import Finding, Severity
 from policy.manifests.index import Index
 from policy.rules.rule import Context, Rule

@@ -33,7 +33,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from policy.connectivity.faults import UnservedPort
+from policy.connectivity.mistakes import UnservedPort
 from policy.findings import Finding, Severity
 from policy.manifests.index import Index
 from policy.manifests.ports import declared_ports

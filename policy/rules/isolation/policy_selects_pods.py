@@ -33,7 +33,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from policy.connectivity.faults import DeadPolicy
+from policy.connectivity.mistakes import DeadPolicy
 from policy.findings import Finding, Severity
 from policy.manifests.index import Index
 from policy.rules.rule import Context, Rule

@@ -79,9 +79,8 @@ def _muted(broken: Broken, direction: Direction, isolation: Isolation) -> Networ
     """A policy of the end that has rules for the direction, but not the direction in its policyTypes."""
     connectivity = isolation.connectivity
     number = connectivity.population.number_of[broken.end(direction).key]
-    for compiled in connectivity.policies:
-        spec = compiled.policy.spec
-        if compiled.subjects.surely >> number & 1 and direction not in compiled.rules and getattr(spec, direction):
+    for compiled in connectivity.selecting_policies(number):
+        if direction not in compiled.rules and getattr(compiled.policy.spec, direction):
             return compiled.policy
     return None
 
@@ -142,7 +141,7 @@ def _policy(broken: Broken, direction: Direction, isolation: Isolation) -> Field
     number = connectivity.population.number_of[broken.end(direction).key]
     for policies in (
         connectivity.sides[direction].policies(number),
-        [policy for policy in connectivity.policies if policy.subjects.surely >> number & 1],
+        connectivity.selecting_policies(number),
     ):
         for policy in policies:
             if not policy.policy.spec.selects_every_pod:

@@ -133,8 +133,10 @@ def _unknown_name(leak: Leak, isolation: Isolation) -> str:
     number = population.number_of.get(leak.destination.key)
     if leak.by is None or number is None or not population.with_unknown_ports >> number & 1:
         return ""
-    protocols = {each.protocol for each in difference(leak.ports, isolation.connectivity.table.sets[leak.by.numeric])}
-    return next((name for protocol, name in leak.by.names if protocol in protocols), "")
+    protocols = {
+        each.protocol for each in difference(leak.ports, isolation.connectivity.table.sets[leak.by.ports.numeric])
+    }
+    return next((name for protocol, name in leak.by.ports.names if protocol in protocols), "")
 
 
 def _fix(leak: Leak, ends: tuple[str, str], unknown: str, *, is_labelled: bool) -> str:

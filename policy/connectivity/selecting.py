@@ -1,0 +1,329 @@
+"""Whom the selectors and ipBlocks of policies select, of the pods of a population.
+
+A selection is a pair (surely, possibly): they differ where labels are not known, such as ``pod-template-hash``, and
+where a plugin may decide, such as an ipBlock that holds the pod network. Each distinct selector is answered once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+
+from policy.connectivity.addresses import EVERY_ADDRESS, AddressSet, merged
+from policy.connectivity.bits import bits_of
+from policy.connectivity.population import Population
+from policy.connectivity.selections import (
+    NAMESPACE_NAME,
+    NOBODY,
+    PRIVATE_RANGES,
+    Block,
+    Selection,
+    holds,
+    is_exactly,
+    key_of,
+    matches,
+)
+from policy.manifests.resources import Namespace
+from policy.manifests.selectors import LabelSelector, LabelSelectorRequirement
+
+_BY_CONTROLLER: Mapping[str, tuple[str, ...]] = {
+    "Deployment": ("pod-template-hash",),
+    "ReplicaSet": (),
+    "DaemonSet": ("controller-revision-hash", "pod-template-generation"),
+    "StatefulSet": ("controller-revision-hash", "statefulset.kubernetes.io/pod-name", "apps.kubernetes.io/pod-index"),
+    "Job": ("controller-uid", "batch.kubernetes.io/controller-uid"),
+    "CronJob": ("controller-uid", "batch.kubernetes.io/controller-uid", "job-name", "batch.kubernetes.io/job-name"),
+    "DeploymentConfig": ("deployment", "deploymentconfig"),
+}
+"""Labels that a controller adds to every pod that it makes, with values that no manifest states."""
+
+_ADDED = frozenset(key for keys in _BY_CONTROLLER.values() for key in keys)
+
+Pair = tuple[str, str]
+"""Key and value of a label."""
+
+
+class Selecting:
+    """What selectors select of a population; ``namespaces`` are those that the overlay lists."""
+
+    def __init__(self, population: Population, namespaces: Iterable[Namespace]) -> None:
+        self._population, self._listed = population, tuple(namespaces)
+        self.everybody = Selection(population.everyone, population.everyone, population.every_address)
+        """Who is admitted by a rule that names no peers."""
+        self._of_namespaces: dict[object, Selection] = {}
+        self._of_pods: dict[object, Selection] = {}
+        self._of_policies: dict[tuple[str, object], Selection] = {}
+        self._of_peers: dict[tuple[object, object], Selection] = {}
+        self._by_pair: dict[str, dict[Pair, Selection]] = {}
+        self._unions: dict[tuple[int, ...], Selection] = {}
+        self._parts: dict[int, Sequence[Selection]] = {}
+        self._blocks: dict[Block, Selection] = {}
+
+    def union(self, parts: Sequence[Selection]) -> Selection:
+        """Who is in some of the selections."""
+        key = tuple(map(id, parts))
+        found = self._unions.get(key)
+        if found is None:
+            surely = possibly = 0
+            has_addresses = False
+            for part in parts:
+                surely |= part.surely
+                possibly |= part.possibly
+                has_addresses = has_addresses or bool(part.addresses)
+            addresses = merged(one for part in parts for one in part.addresses) if has_addresses else ()
+            found = self._unions[key] = _selection(surely, possibly, addresses)
+            self._parts[id(found)] = parts
+        return found
+
+    def parts(self, selection: Selection) -> Sequence[Selection]:
+        """What a ``union`` is made of; any other selection is its only part."""
+        return self._parts.get(id(selection)) or (selection,)
+
+    # namespaces
+
+    @cached_property
+    def _namespace_labels(self) -> Mapping[str, tuple[Mapping[str, str], bool]]:
+        """The labels of each namespace, and whether those are all."""
+        stated = {item.name: item.resource.labels for item in self._listed}
+        found: dict[str, tuple[Mapping[str, str], bool]] = {}
+        for name in self._population.by_namespace:
+            labels = {key: value for key, value in stated.get(name, {}).items() if isinstance(value, str)}
+            if name:
+                labels[NAMESPACE_NAME] = name
+            found[name] = labels, name in stated or self._population.profile.exact_labels
+        return found
+
+    def _in_namespaces(self, selector: LabelSelector) -> Selection:
+        key = key_of(selector)
+        found = self._of_namespaces.get(key)
+        if found is None:
+            population = self._population
+            surely = possibly = 0
+            for name, bits in population.by_namespace.items():
+                labels, is_known = self._namespace_labels[name]
+                may, must = matches(selector, labels, is_known=is_known)
+                possibly |= bits if may else 0
+                surely |= bits if must else 0
+            if population.stranger is not None:
+                may, must = self._strange_namespace(selector)
+                possibly |= may << population.stranger
+                surely |= must << population.stranger
+            found = _selection(surely & population.pods, possibly & population.pods)
+            self._of_namespaces[key] = found
+        return found
+
+    def _strange_namespace(self, selector: LabelSelector) -> tuple[bool, bool]:
+        """Whether a namespace of which nothing is known may be, or must be, selected."""
+        name = (selector.match_labels or {}).get(NAMESPACE_NAME)
+        named: list[tuple[str, ...]] = [() if name is None else (name,)]
+        for each in selector.match_expressions or ():
+            if each.key == NAMESPACE_NAME and each.operator == "DoesNotExist":
+                return False, False
+            if each.key == NAMESPACE_NAME and each.operator == "In":
+                named.append(tuple(each.values or ()))
+        known = self._population.by_namespace
+        may = all(any(one not in known for one in names) for names in named if names)
+        return may, selector.is_empty
+
+    # pods
+
+    @cached_property
+    def _numbers(self) -> Mapping[str, Mapping[Pair, list[int]]]:
+        """By namespace and label: the numbers of the pods that have it."""
+        population = self._population
+        found: dict[str, dict[Pair, list[int]]] = {}
+        for number, namespace in enumerate(population.namespaces[: population.first_unlisted]):
+            if population.host and population.host >> number & 1:
+                continue
+            pairs = found.get(namespace)
+            if pairs is None:
+                pairs = found[namespace] = {}
+            for pair in population.labels_of(number).items():
+                numbers = pairs.get(pair)
+                if numbers is None:
+                    pairs[pair] = [number]
+                else:
+                    numbers.append(number)
+        return found
+
+    @cached_property
+    def _labelled(self) -> tuple[dict[Pair, int], dict[str, int]]:
+        """Who has a label, in whatever namespace: by key and value, and by key."""
+        pairs: dict[Pair, list[int]] = {}
+        keys: dict[str, list[int]] = {}
+        for by_pair in self._numbers.values():
+            for pair, numbers in by_pair.items():
+                pairs.setdefault(pair, []).extend(numbers)
+                keys.setdefault(pair[0], []).extend(numbers)
+        return (
+            {pair: bits_of(numbers) for pair, numbers in pairs.items()},
+            {key: bits_of(numbers) for key, numbers in keys.items()},
+        )
+
+    @cached_property
+    def _unlabelled(self) -> int:
+        """Those that may have more labels than stated: the stranger, and pods of namespaces without workloads."""
+        population = self._population
+        if population.profile.exact_labels:
+            return 0
+        declared = bits_of(range(population.in_git, population.first_unlisted))
+        return declared | (population.undeclared & ~population.unlisted_beside_workloads)
+
+    @cached_property
+    def _known(self) -> frozenset[str]:
+        """The namespaces of which all pods have the labels that are stated, but for what controllers add."""
+        population = self._population
+        declared = population.namespaces[population.in_git : population.first_unlisted]
+        return population.namespaces_in_git.difference(() if population.profile.exact_labels else declared)
+
+    @cached_property
+    def _named(self) -> frozenset[str]:
+        """The namespaces that a name means and no other; none where a manifest leaves open which one it is for."""
+        names = self._population.by_namespace
+        return frozenset() if "" in names else frozenset(names)
+
+    def _declared_by(self, selector: LabelSelector) -> int:
+        """The undeclared pods of namespaces in which whoever has the labels of a selector is declared outside."""
+        labels = dict(selector.match_labels or {})
+        for each in selector.match_expressions or ():
+            if each.operator == "In" and len(each.values or ()) == 1:
+                labels.setdefault(each.key, (each.values or ("",))[0])
+        found = 0
+        for item in self._population.outside:
+            if item.labels and item.labels.items() <= labels.items():
+                found |= self._population.unlisted_in(item.namespace)
+        return found
+
+    @cached_property
+    def _by_controller(self) -> Mapping[str, int]:
+        """Who has a label for certain, but of an unknown value."""
+        population = self._population
+        found: dict[str, list[int]] = {}
+        if not population.profile.exact_labels:
+            for number in range(population.in_git):
+                for key in _BY_CONTROLLER.get(population.workload(number).kind, ()):
+                    found.setdefault(key, []).append(number)
+        return {key: bits_of(numbers) & population.pods for key, numbers in found.items()}
+
+    def labelled(self, selector: LabelSelector | None) -> Selection:
+        """The pods of all namespaces that a selector selects; None selects every pod."""
+        pods = self._population.pods
+        key = None if selector is None or selector.is_empty else key_of(selector)
+        found = self._of_pods.get(key)
+        if found is None:
+            surely = possibly = pods
+            if selector is not None:
+                for label, value in (selector.match_labels or {}).items():
+                    must, may, _ = self._one_of(label, (value,))
+                    surely, possibly = surely & must, possibly & may
+                for requirement in selector.match_expressions or ():
+                    must, may, _ = self._required(requirement)
+                    surely, possibly = surely & must, possibly & may
+                if key is not None:
+                    possibly &= ~self._declared_by(selector)
+            found = self._of_pods[key] = _selection(surely, possibly)
+        return found
+
+    def _one_of(self, key: str, values: Sequence[str]) -> Selection:
+        by_pair, by_key = self._labelled
+        unknown = self._by_controller.get(key, 0)
+        has = 0
+        for value in values:
+            has |= by_pair.get((key, value), 0)
+        return Selection(has & ~unknown, has | unknown | (self._unlabelled & ~by_key.get(key, 0)))
+
+    def _required(self, requirement: LabelSelectorRequirement) -> Selection:
+        key, operator, pods = requirement.key, requirement.operator, self._population.pods
+        if operator in ("In", "NotIn"):
+            surely, possibly, _ = self._one_of(key, requirement.values or ())
+        elif operator in ("Exists", "DoesNotExist"):
+            surely = self._labelled[1].get(key, 0) | self._by_controller.get(key, 0)
+            possibly = surely | self._unlabelled
+        else:
+            return NOBODY
+        if operator in ("NotIn", "DoesNotExist"):
+            return Selection(pods & ~possibly, pods & ~surely)
+        return Selection(surely, possibly)
+
+    def subjects(self, namespace: str, selector: LabelSelector | None) -> Selection:
+        """The pods of a namespace that a policy's podSelector selects."""
+        if selector is not None and not selector.match_expressions and len(selector.match_labels or ()) == 1:
+            [pair] = (selector.match_labels or {}).items()
+            by_pair = self._by_pair.get(namespace)
+            if by_pair is None:
+                by_pair = self._by_pair[namespace] = {}
+            found = by_pair.get(pair)
+            if found is None:
+                found = by_pair[pair] = self._with_pair(namespace, pair, selector)
+            return found
+        key = (namespace, None if selector is None or selector.is_empty else key_of(selector))
+        found = self._of_policies.get(key)
+        if found is None:
+            found = self._of_policies[key] = self._within(namespace, selector)
+        return found
+
+    def _with_pair(self, namespace: str, pair: Pair, selector: LabelSelector) -> Selection:
+        namespace = namespace or self._population.profile.default_namespace
+        if namespace not in self._known or (pair[0] in _ADDED and not self._population.profile.exact_labels):
+            return self._within(namespace, selector)
+        numbers = self._numbers.get(namespace, {}).get(pair, ())
+        bits = 1 << numbers[0] if len(numbers) == 1 else bits_of(numbers)
+        return Selection(bits, bits)
+
+    def _within(self, namespace: str, selector: LabelSelector | None) -> Selection:
+        inside = self._population.in_namespace(namespace)
+        surely, possibly, _ = self.labelled(selector)
+        return _selection(surely & inside, possibly & inside)
+
+    def simple(self, namespace: str, pods: LabelSelector | None, namespaces: LabelSelector | None) -> Selection | None:
+        """What ``peers`` would say, if that is known already and both select by a single label; it costs least."""
+        if namespaces is not None:
+            labels = namespaces.match_labels
+            if not labels or len(labels) > 1 or namespaces.match_expressions:
+                return None
+            namespace = labels.get(NAMESPACE_NAME, "")
+            if namespace not in self._named:
+                return None
+        if pods is None or pods.match_expressions:
+            return None
+        labels, by_pair = pods.match_labels, self._by_pair.get(namespace)
+        if by_pair is None or not labels or len(labels) > 1:
+            return None
+        [pair] = labels.items()
+        return by_pair.get(pair)
+
+    def peers(self, namespace: str, pods: LabelSelector | None, namespaces: LabelSelector | None) -> Selection:
+        """Whom a peer of a policy in ``namespace`` admits by labels."""
+        if namespaces is None:
+            return self.subjects(namespace, pods)
+        name = is_exactly(namespaces)
+        if name and name in self._named:
+            return self.subjects(name, pods)
+        key = (None if pods is None or pods.is_empty else key_of(pods), key_of(namespaces))
+        found = self._of_peers.get(key)
+        if found is None:
+            inside = self._in_namespaces(namespaces)
+            surely, possibly, _ = self.labelled(pods)
+            found = self._of_peers[key] = _selection(surely & inside.surely, possibly & inside.possibly)
+        return found
+
+    def block(self, block: Block) -> Selection:
+        """Whom an ipBlock admits: addresses, hosts on nodes in it, and possibly pods if it holds their network."""
+        found = self._blocks.get(block)
+        if found is None:
+            population, surely, possibly = self._population, 0, 0
+            addresses = block.addresses if population.profile.has_v6 or not block.cidr.is_v6 else ()
+            if population.host:
+                must, may = holds(addresses, population.node_ranges or EVERY_ADDRESS)
+                surely = population.host if must and population.node_ranges else 0
+                possibly = population.host if may else 0
+            if population.profile.blocks_match_pods:
+                _, may = holds(addresses, population.pod_ranges or PRIVATE_RANGES)
+                possibly |= population.pods if may else 0
+            found = self._blocks[block] = _selection(surely, possibly, addresses)
+        return found
+
+
+def _selection(surely: int, possibly: int, addresses: AddressSet = ()) -> Selection:
+    """Where nothing is in doubt both are one object, which is how that is seen fast."""
+    return Selection(surely, surely if surely == possibly else possibly, addresses)

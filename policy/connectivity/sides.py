@@ -1,0 +1,217 @@
+"""One direction of an overlay's policies: what each end is granted by the rules of all policies that select it.
+
+What a pod may do is worked out once for all pods for which the same rules hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
+
+import msgspec
+
+from policy.connectivity.addresses import NO_ADDRESSES, AddressSet, Interval, holds_address, union
+from policy.connectivity.bits import bits_of, members
+from policy.connectivity.policies import CompiledPolicy, CompiledRule, Direction
+from policy.connectivity.population import OwnPorts, Population
+from policy.connectivity.ports import FIRST_PORT, LAST_PORT, PortRange, PortTable
+
+_FEW = 64
+"""Up to so many destinations are asked for a port by name one by one."""
+
+End = int | Interval
+"""A pod by its number, or addresses that nothing tells apart."""
+
+
+class Grants(msgspec.Struct, frozen=True):
+    """What one end may do: by the number of a port set the other ends, pods as bits. Port sets may overlap."""
+
+    pods: Mapping[int, int]
+    addresses: Mapping[int, AddressSet]
+
+    def __bool__(self) -> bool:
+        return bool(self.pods or self.addresses)
+
+    def on(self, other: End, table: PortTable) -> int:
+        """The number of the port set for another end."""
+        found = PortTable.NONE
+        if isinstance(other, int):
+            for ports, bits in self.pods.items():
+                if bits >> other & 1:
+                    found = table.union(found, ports)
+        else:
+            for ports, addresses in self.addresses.items():
+                if holds_address(addresses, other.first):
+                    found = table.union(found, ports)
+        return found
+
+
+NOTHING = Grants({}, {})
+
+
+class Side:
+    """One direction for every pod: who is isolated, and what the rules grant.
+
+    ``isolated`` are those that surely are; ``doubtful`` those that possibly are, but not surely.
+    """
+
+    def __init__(
+        self, direction: Direction, policies: Iterable[CompiledPolicy], population: Population, table: PortTable
+    ) -> None:
+        self.direction, self._population, self._table = direction, population, table
+        self.isolated = possibly = 0
+        self._selecting: dict[int, list[CompiledPolicy]] = {}
+        self._doubtful: dict[int, list[CompiledPolicy]] = {}
+        for policy in policies:
+            rules = policy.rules.get(direction)
+            if rules is None:
+                continue
+            surely, may, _ = policy.subjects
+            self.isolated |= surely
+            if rules:
+                for number in members(surely):
+                    self._selecting.setdefault(number, []).append(policy)
+            if may != surely:
+                possibly |= may
+                for number in members(may & ~surely):
+                    self._doubtful.setdefault(number, []).append(policy)
+        self.doubtful = possibly & ~self.isolated
+        self.open = Grants({PortTable.ALL: population.everyone}, {PortTable.ALL: population.every_address})
+        self._rows: dict[tuple[int, ...], tuple[Grants, Grants]] = {}
+        self._known: dict[int, tuple[Grants, Grants]] = {}
+
+    @cached_property
+    def ruled(self) -> int:
+        """Those that some policy with rules selects: only they have grants of their own."""
+        return bits_of(self._selecting) | bits_of(self._doubtful)
+
+    def policies(self, number: int) -> tuple[CompiledPolicy, ...]:
+        """The policies with rules that surely select an end, and those with this direction that possibly do."""
+        return (*self._selecting.get(number, ()), *self._doubtful.get(number, ()))
+
+    def rules(self, number: int) -> Iterator[CompiledRule]:
+        """The rules of ``policies``."""
+        for policy in self.policies(number):
+            yield from policy.rules[self.direction]
+
+    def granted(self, number: int, *, possibly: bool) -> Grants:
+        """What may be granted, or else what is granted for certain; for the same rules it is the same object."""
+        found = self._known.get(number)
+        if found is None:
+            found = self._known[number] = self._granted(number)
+        return found[possibly]
+
+    def surely(self, number: int) -> Grants:
+        """What is granted for certain."""
+        return self.granted(number, possibly=False)
+
+    def possibly(self, number: int) -> Grants:
+        """What may be granted."""
+        return self.granted(number, possibly=True)
+
+    def _granted(self, number: int) -> tuple[Grants, Grants]:
+        surely = self._selecting.get(number, ())
+        if not self._doubtful:
+            return self._of(surely, number) if surely or self.isolated >> number & 1 else (self.open, self.open)
+        doubtful = self._doubtful.get(number, ())
+        if self.isolated >> number & 1:
+            return self._of(surely, number)[0], self._of((*surely, *doubtful), number)[1]
+        if not doubtful:
+            return self.open, self.open
+        return self._of(doubtful, number)[0] if len(doubtful) == 1 else NOTHING, self.open
+
+    def _of(self, policies: Sequence[CompiledPolicy], number: int) -> tuple[Grants, Grants]:
+        """What the rules of policies grant an end, surely and possibly."""
+        rules: Sequence[CompiledRule] = policies[0].rules[self.direction] if policies else ()
+        if len(policies) > 1:
+            rules = [rule for policy in policies for rule in policy.rules[self.direction]]
+        key = [id(policy) for policy in policies]
+        if len(rules) == 1:
+            key = [id(rules[0].peers), id(rules[0].ports)]
+        has_names = False
+        for rule in rules:
+            if rule.ports.names:
+                has_names = True
+        if has_names:  # which ports have the names; for egress, those of the others decide
+            key.append(self._population.with_unknown_ports >> number & 1)
+            key.append(id(self._population.own_ports(number)) if self.direction == "ingress" else 0)
+        found = self._rows.get(tuple(key))
+        if found is None:
+            found = self._rows[tuple(key)] = self._bounds(rules, number, has_names=has_names)
+        return found
+
+    def _bounds(self, rules: Sequence[CompiledRule], number: int, *, has_names: bool) -> tuple[Grants, Grants]:
+        surely = self.of_rules(rules, number, 0)
+        if has_names and (self.direction == "egress" or self._population.with_unknown_ports >> number & 1):
+            is_certain = False
+        else:
+            is_certain = all(rule.peers.surely is rule.peers.possibly for rule in rules)
+        possibly = surely if is_certain else self.of_rules(rules, number, 1)
+        return surely, surely if possibly == surely else possibly
+
+    def of_rules(self, rules: Iterable[CompiledRule], number: int, bound: int) -> Grants:
+        """What rules grant an end, surely (``bound`` 0) or possibly (1)."""
+        pods: dict[int, int] = {}
+        addresses: dict[int, AddressSet] = {}
+        for rule in rules:
+            peers, ports = rule.peers, rule.ports
+            numeric, bits = ports.numeric, peers.possibly if bound else peers.surely
+            if bits:
+                if numeric:
+                    pods[numeric] = pods[numeric] | bits if numeric in pods else bits
+                if ports.names:
+                    for named, others in self._named(rule, number, bits, bound):
+                        pods[named] = pods.get(named, 0) | others
+            if peers.addresses:
+                for every in self._to_addresses(rule, number, bound):
+                    addresses[every] = union(addresses.get(every, NO_ADDRESSES), peers.addresses)
+        return Grants(pods, addresses)
+
+    def _to_addresses(self, rule: CompiledRule, number: int, bound: int) -> Iterator[int]:
+        """The port sets that hold with the addresses of a rule: an address calls none of its ports by name."""
+        if rule.ports.numeric:
+            yield rule.ports.numeric
+        if rule.ports.names and self.direction == "ingress":
+            yield from self._by_name(rule, number, bound)
+
+    def _named(self, rule: CompiledRule, number: int, bits: int, bound: int) -> Iterator[tuple[int, int]]:
+        """Ports by name with the other pods (bits) for which they hold; few destinations are asked one by one."""
+        if self.direction == "ingress":
+            for ports in self._by_name(rule, number, bound):
+                yield ports, bits
+            return
+        if bits.bit_count() <= _FEW:
+            for destination in members(bits):
+                for ports in self._numbers(rule, self._population.own_ports(destination)):
+                    yield ports, 1 << destination
+        else:
+            for ports, holders in rule.ports.resolved[1 if rule.ports.numeric else 0 :]:
+                if bits & holders:
+                    yield ports, bits & holders
+        unstated = bits & self._population.with_unknown_ports if bound else 0
+        for ports in self._whole(rule) if unstated else ():
+            yield ports, unstated
+
+    def _by_name(self, rule: CompiledRule, destination: int, bound: int) -> Iterator[int]:
+        """The port sets that the names of a rule mean at a destination."""
+        yield from self._numbers(rule, self._population.own_ports(destination))
+        if bound and self._population.with_unknown_ports >> destination & 1:
+            yield from self._whole(rule)
+
+    def _whole(self, rule: CompiledRule) -> Iterator[int]:
+        """Every port of the protocols of ports by name: a pod of which nobody says it may call any number so."""
+        for protocol, _ in rule.ports.names:
+            yield self._table.number((PortRange(protocol, FIRST_PORT, LAST_PORT),))
+
+    def _numbers(self, rule: CompiledRule, own: OwnPorts) -> Iterator[int]:
+        for name in rule.ports.names:
+            for port in own.get(name, ()):
+                yield self._table.single(name[0], port)
+
+    def held(self, rule: CompiledRule, destination: End, bound: int = 1) -> int:
+        """The number of the port set that a rule has for a destination, surely (``bound`` 0) or possibly (1)."""
+        found = rule.ports.numeric
+        if rule.ports.names and isinstance(destination, int):
+            for ports in self._by_name(rule, destination, bound):
+                found = self._table.union(found, ports)
+        return found
