@@ -21,8 +21,11 @@ _VOLUMES = 24
 _CAPACITY = {"cpu": "32", "ephemeral-storage": "500Gi", "memory": "64Gi", "pods": "200"}
 
 
-def start_fake_node(state: State, kubectl: Kubectl, tools: Path) -> None:
-    """Start kwok, one node, and volumes for the claims. Raises ClusterError if the node does not become ready."""
+def start_fake_node(state: State, kubectl: Kubectl, tools: Path, *, storage_class: str = "") -> None:
+    """Start kwok, one node, and volumes for the claims. Raises ClusterError if the node does not become ready.
+
+    The volumes are of the storage class, and only for pods of this node.
+    """
     stages = state.folder / "kwok-stages.yaml"
     stages.write_text(_render(tools / "bin" / "kustomize", tools / "kwok-stages" / "kustomize" / "stage" / "fast"))
     kwok = state.process("kwok")
@@ -38,7 +41,7 @@ def start_fake_node(state: State, kubectl: Kubectl, tools: Path) -> None:
             "--node-lease-duration-seconds=40",
         ]
     )
-    kubectl.apply(*(_volume(number) for number in range(_VOLUMES)))
+    kubectl.apply(*(_volume(number, storage_class) for number in range(_VOLUMES)))
     if kubectl.get("node", NODE) is None:
         kubectl.apply(_node())
     until("the node is ready", lambda: _is_ready(kubectl.get("node", NODE)), seconds=30, by=kwok)
@@ -54,8 +57,9 @@ def _node() -> dict[str, object]:
     }
 
 
-def _volume(number: int) -> dict[str, object]:
+def _volume(number: int, storage_class: str) -> dict[str, object]:
     """For one claim of any size asked for here: a folder that nobody ever opens."""
+    here = {"key": "kubernetes.io/hostname", "operator": "In", "values": [NODE]}
     return {
         "apiVersion": "v1",
         "kind": "PersistentVolume",
@@ -64,7 +68,9 @@ def _volume(number: int) -> dict[str, object]:
             "accessModes": ["ReadWriteOnce"],
             "capacity": {"storage": "100Gi"},
             "hostPath": {"path": "/nonexistent"},
+            "nodeAffinity": {"required": {"nodeSelectorTerms": [{"matchExpressions": [here]}]}},
             "persistentVolumeReclaimPolicy": "Retain",
+            "storageClassName": storage_class,
         },
     }
 

@@ -14,9 +14,11 @@ import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from cluster.errors import ClusterError
+from cluster.namespaces import InMachine, NewMachine
 
 _END_SECONDS = 20.0
 _PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -39,9 +41,17 @@ class Process:
         return self.logs / f"{self.name}.log"
 
     def start(
-        self, command: Sequence[str | Path], *, env: Mapping[str, str] | None = None, cwd: Path | None = None
+        self,
+        command: Sequence[str | Path],
+        *,
+        env: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
+        machine: NewMachine | InMachine | None = None,
     ) -> None:
-        """Run the command in a session of its own, unless it runs. Raises ClusterError if it cannot be run."""
+        """Run the command in a session of its own, unless it runs. Raises ClusterError if it cannot be run.
+
+        It is a process of this machine, unless another is given.
+        """
         if self.is_alive():
             return
         self.records.mkdir(parents=True, exist_ok=True)
@@ -58,12 +68,17 @@ class Process:
                     cwd=cwd,
                     start_new_session=True,
                     # In the child, before it becomes the program: however this command ends, the record is there.
-                    preexec_fn=self._write_record,
+                    preexec_fn=partial(self._record, machine),
                 )
+            if machine is not None:
+                child.wait()  # it has become another process
             child.returncode = 0  # it outlives this command: nobody waits for it
         except OSError as error:
             self.record.unlink(missing_ok=True)
             raise ClusterError(f"{arguments[0]} cannot be run: {error.strerror}") from error
+        except subprocess.SubprocessError as error:
+            self.record.unlink(missing_ok=True)
+            raise ClusterError(f"{arguments[0]} cannot be run on a machine of its own: is root missing?") from error
 
     def pid(self) -> int | None:
         """The process id, if the very process that was recorded still runs."""
@@ -113,8 +128,13 @@ class Process:
         except OSError:
             return []
 
-    def _write_record(self) -> None:
-        pid = os.getpid()
+    def _record(self, machine: NewMachine | InMachine | None) -> None:
+        if machine is None:
+            self._write_record(os.getpid())
+        else:
+            machine(self._write_record)
+
+    def _write_record(self, pid: int) -> None:
         part = self.record.with_suffix(".part")
         part.write_text(json.dumps({"pid": pid, "started": _running_since(pid)}))
         part.replace(self.record)

@@ -15,7 +15,18 @@ from cluster.errors import ClusterError
 from cluster.processes import Process
 
 PORTS = (
-    *("api-server", "controller-manager", "etcd", "etcd-peer", "git", "kwok", "metrics", "redis", "scheduler"),
+    *(
+        "api-server",
+        "controller-manager",
+        "etcd",
+        "etcd-peer",
+        "git",
+        "kwok",
+        "metrics",
+        "redis",
+        "registry",
+        "scheduler",
+    ),
     *(
         "argocd-controller",
         "argocd-repo-server",
@@ -62,6 +73,16 @@ class State:
         return f"http://{HOST}:{self.port('argocd-server')}"
 
     @property
+    def with_pods(self) -> Path:
+        """There if this cluster has a node with real pods."""
+        return self.folder / "with-pods"
+
+    @property
+    def entrance(self) -> Path:
+        """A script that runs a command in the network of a cluster with pods."""
+        return self.folder / "enter"
+
+    @property
     def ready(self) -> Path:
         """There once everything has been set up: how long that took, in seconds."""
         return self.folder / "ready"
@@ -81,13 +102,13 @@ class State:
         except OSError as error:
             raise ClusterError(f"there is no cluster in {self.folder}") from error
 
-    def choose_ports(self) -> None:
-        """Take ports that are free now, unless they were chosen before."""
+    def choose_ports(self, **given: int) -> None:
+        """Take ports that are free now, unless they were chosen before; ``given`` ones are taken as they are."""
         file = self.folder / "ports.json"
         if file.exists():
             return
         sockets = {name: socket.create_server((HOST, 0)) for name in PORTS}
-        chosen = {name: one.getsockname()[1] for name, one in sockets.items()}
+        chosen = {name: one.getsockname()[1] for name, one in sockets.items()} | given
         for one in sockets.values():
             one.close()
         part = file.with_suffix(".part")
