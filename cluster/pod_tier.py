@@ -9,25 +9,31 @@ from pathlib import Path
 
 from cluster import tier
 from cluster.control_plane import ControlPlane
+from cluster.dns import IMAGE as DNS_IMAGE
+from cluster.dns import start_dns
 from cluster.fake_node import NODE as FAKE
 from cluster.fake_node import start_fake_node
+from cluster.images import TOOLS as IMAGE_TOOLS
+from cluster.images import pack_program, provide_images, push_image, push_images, use_images
 from cluster.machine import ADDRESS, Machine
 from cluster.metrics import start_metrics
+from cluster.network import start_network
 from cluster.node import NAME as REAL
-from cluster.node import PODS, Node
+from cluster.node import PAUSE, PODS, Node
 from cluster.registry import start_registry
 from cluster.state import State
+from cluster.storage import CLASS as STORAGE_CLASS
+from cluster.storage import make_storage
 from cluster.tier import Cluster, Step
 
-CNI_PLUGINS = ("host-local", "loopback", "portmap")
-PROGRAMS = ("containerd", "containerd-shim-runc-v2", "crane", "ctr", "kube-proxy", "kubelet", "registry")
-TOOLS = (*tier.TOOLS, *PROGRAMS, *CNI_PLUGINS)
+NODE_TOOLS = ("containerd", "containerd-shim-runc-v2", "ctr", "kube-proxy", "kubelet", "host-local", "loopback")
+NETWORK_TOOLS = ("calico", "calico-crds", "calico-felix")
+TOOLS = (*tier.TOOLS, *NODE_TOOLS, *NETWORK_TOOLS, *IMAGE_TOOLS, "coredns", "pause")
 """What tools/build.py has to provide."""
 
 ON_FAKE_NODE = ("ecommerce", "ecommerce-staging")
 """The namespaces for whose pods a small node has no room."""
 _API_PORT = 6443
-STORAGE_CLASS = "local"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +75,22 @@ class PodCluster(Cluster):
         """What is started, in this order."""
         yield "etcd, API server, controllers", lambda: self.control_plane.start(self.kubectl)
         yield "registry", lambda: start_registry(self.state, self.tools)
+        yield "images", self._push_own_images
         yield "containerd, kubelet, kube-proxy", self.node.start
+        yield "Calico", lambda: start_network(self.node)
+        yield "CoreDNS", lambda: start_dns(self.kubectl)
+        yield "volumes", lambda: make_storage(self.node)
         yield "a node of kwok", self._start_fake_node
         yield "metrics", lambda: start_metrics(self.state, self.kubectl)
         yield "Git server", self.start_git
         yield "Argo CD", self.start_argocd
+
+    def start_git(self) -> None:
+        """The server, with this checkout's last commit; in its overlays, the digests of the images that are here."""
+        Cluster.start_git(self)
+        if not self.state.ready.exists():
+            images = push_images(self.state, self.tools, provide_images(self.tools))
+            use_images(self.state, self.tools, images)
 
     def enter(self) -> None:
         """From now on this process is in the machine's network, where everything listens. Raises ClusterError."""
@@ -84,6 +101,13 @@ class PodCluster(Cluster):
         self.machine.process.end()
         Cluster.end_processes(self)
         self.node.cgroups.remove()
+
+    def _push_own_images(self) -> None:
+        for image, program in ((PAUSE, "pause"), (DNS_IMAGE, "coredns")):
+            folder = self.state.folder / "images" / program
+            if not folder.exists():
+                pack_program(self.tools / "bin" / program, folder)
+            push_image(self.state, self.tools, folder, image.partition("/")[2])
 
     def _start_fake_node(self) -> None:
         start_fake_node(self.state, self.kubectl, self.tools, storage_class=STORAGE_CLASS)

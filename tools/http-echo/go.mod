@@ -1,0 +1,5 @@
+module gitops/tools/http-echo
+
+go 1.27.0
+
+tool gitops/tools/http-echo
