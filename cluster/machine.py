@@ -99,15 +99,13 @@ class Machine:
 
 def main() -> None:
     """Give the machine its own mounts, then clear away processes that nobody else waits for, until ended."""
-    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     run("mount", "--make-rprivate", "/")
     run("mount", "-t", "proc", "-o", "nosuid,nodev,noexec", "proc", "/proc")
     for folder in _OWN_FOLDERS:
         run("mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", folder)
-    ended = {signal.SIGCHLD}
-    signal.pthread_sigmask(signal.SIG_BLOCK, ended)
-    while True:
-        signal.sigwait(ended)
+    awaited = {signal.SIGCHLD, signal.SIGTERM}
+    signal.pthread_sigmask(signal.SIG_BLOCK, awaited)
+    while signal.sigwait(awaited) == signal.SIGCHLD:
         while _reap():
             pass
 
