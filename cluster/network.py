@@ -25,9 +25,9 @@ _READY_SECONDS = 90
 def start_network(node: Node) -> None:
     """Until Felix is ready and the node, having a network, is too. Raises ClusterError with the last log lines."""
     kubectl = node.kubectl
-    definitions = node.tools / "calico-crds"
+    definitions = node.tools / "calico-crds" / "manifests"
     # Client-side apply would copy each definition into an annotation, for which some are too long.
-    kubectl.run("apply", "--server-side", "--field-manager=cluster", f"--filename={definitions}", "--recursive")
+    kubectl.run("apply", "--server-side", "--field-manager=cluster", f"--filename={definitions}")
     until("Calico's datastore is set up", lambda: _set_up_datastore(node), seconds=_READY_SECONDS)
     kubectl.run("annotate", "node", NAME, "--overwrite", f"projectcalico.org/IPv4Address={ADDRESS}/32")
     (node.networks / "10-calico.conflist").write_text(json.dumps(_plugins(node), indent=1))
