@@ -19,6 +19,7 @@ from policy.errors import ToolError
 
 VERSION_ARGUMENTS: Mapping[str, tuple[str, ...]] = {
     "argocd": ("version", "--client", "--short"),
+    "calico": ("-v",),
     "crane": ("version",),
     "go": ("version",),
     "kube-score": ("version",),

@@ -103,7 +103,7 @@ class _Wanted:
         return target == self._kept or (target.parent != self._kept.parent and self._is_pinned(target))
 
     def take_from_path(self) -> bool:
-        if self._kept.exists() or self._pin is None or self._files or self._pin.place != "bin":
+        if self._kept.exists() or self._pin is None or self._files or not self._pin.may_be_installed:
             return False
         own = self._place.parent
         entries = [entry for entry in os.environ.get("PATH", "").split(os.pathsep) if entry and Path(entry) != own]

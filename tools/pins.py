@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,14 +19,17 @@ VERSION_VARIABLES: Mapping[str, str] = {
         "github.com/containernetworking/plugins/pkg/utils/buildversion.BuildVersion=v"
     ),
     "github.com/google/go-containerregistry": "github.com/google/go-containerregistry/cmd/crane/cmd.Version=v",
+    "github.com/projectcalico/calico": "github.com/projectcalico/calico/felix/buildinfo.GitVersion=v",
+    "github.com/projectcalico/calico/cni-plugin/cmd/calico": "main.VERSION=v",
     "github.com/yannh/kubeconform": "main.version=",
     "github.com/zegl/kube-score": "main.version=",
     "k8s.io/kubernetes": "k8s.io/component-base/version.gitVersion=v",
     "sigs.k8s.io/kwok": "sigs.k8s.io/kwok/pkg/consts.Version=v",
 }
-"""By module: the Go variable that its programs print as their version, where a release build sets one, and how."""
+"""By module, or by package for one that differs: the Go variable that is printed as the version, where a release build
+sets one, and how."""
 
-CNI_PLUGINS = frozenset({"bridge", "host-local", "loopback", "portmap", "ptp"})
+CNI_PLUGINS = frozenset({"bridge", "calico", "host-local", "loopback", "portmap", "ptp"})
 """Programs that stand in a folder of their own, ``.tools/cni``, and are never looked for on PATH: a container runtime
 runs them by name out of one folder, and other programs have the same names (``bridge`` of iproute2)."""
 
@@ -42,24 +45,32 @@ class Pin:
     folder: Path
 
     @property
+    def is_own(self) -> bool:
+        """Whether it is a program of this project that no library is behind: its source is here, and all of it."""
+        return self.module == f"gitops/tools/{self.folder.name}"
+
+    @property
     def place(self) -> str:
         """The folder below ``.tools`` that the program is linked into."""
         return "cni" if self.name in CNI_PLUGINS else "bin"
 
     @property
+    def may_be_installed(self) -> bool:
+        """Whether a program of that name on PATH can be the same one: it is asked for its version, so it is run."""
+        return self.place == "bin" and not self.is_own
+
+    @property
     def linker_flags(self) -> tuple[str, ...]:
         """No symbol tables, and the version where the tool cannot know it by itself."""
-        setting = VERSION_VARIABLES.get(self.module)
+        known = VERSION_VARIABLES.get(self.package) or VERSION_VARIABLES.get(self.module)
+        setting = "main.version=" if self.is_own else known
         return ("-s", "-w", *(("-X", f"{setting}{self.version}") if setting else ()))
 
     def key(self, go: str) -> str:
         """The name of the built tool in the cache: it changes with everything that could change the binary."""
         machine = os.uname()
         parts = [go, machine.sysname, machine.machine, *BUILD_FLAGS, *self.linker_flags]
-        digest = hashlib.sha256("\0".join(parts).encode())
-        for file in (self.folder / "go.mod", self.folder / "go.sum", *sorted(self.folder.glob("*.go"))):
-            digest.update(file.read_bytes())
-        return f"{self.name}-{self.version}-{digest.hexdigest()[:16]}"
+        return f"{self.name}-{self.version}-{_digest(_sources(self.folder), *parts)[:16]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +101,8 @@ FILES: Mapping[str, Files] = {
         "argocd-installation",
         ("manifests/base/**/*.yaml", "manifests/crds/*.yaml", "hack/git-verify-wrapper.sh", "hack/gpg-wrapper.sh"),
     ),
+    # The kinds that Calico keeps its state in.
+    "calico-crds": Files("calico", "calico-crds", ("manifests/crds.yaml",)),
     # How the pods and nodes of kwok go from one phase to the next.
     "kwok-stages": Files("kwok", "kwok-stages", ("kustomize/stage/**/*.yaml",)),
 }
@@ -135,10 +148,25 @@ def _pin(name: str, package: str, file: Path) -> Pin:
     modules = [module for module in versions if f"{package}/".startswith(f"{module}/")]
     if f"\nmodule {package}\n" in f"\n{text}":  # a program of our own has the version of the library that it is about
         modules = re.findall(r"^require (\S+) v\S+$", text, re.MULTILINE)[:1]
+        if not modules:  # nor is there one: its source is its version
+            return Pin(name, package, package, f"0.0.0-{_digest(_sources(file.parent))[:12]}", file.parent)
     if not modules:
         raise ToolError(f"requires no module that holds {package}", file=file)
     module = max(modules, key=len)
     return Pin(name, package, module, versions[module], file.parent)
+
+
+def _sources(folder: Path) -> list[Path]:
+    """What decides over the programs of a folder; a module that requires nothing has no go.sum."""
+    sums = folder / "go.sum"
+    return [folder / "go.mod", *([sums] if sums.exists() else []), *sorted(folder.glob("*.go"))]
+
+
+def _digest(files: Sequence[Path], *parts: str) -> str:
+    digest = hashlib.sha256("\0".join(parts).encode())
+    for file in files:
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

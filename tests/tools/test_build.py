@@ -213,6 +213,24 @@ def test_module_of_several_programs_gives_each_by_its_name(root: Path) -> None:
         read_pin(root, "hello")
 
 
+def test_version_of_a_program_without_a_library_is_its_source(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = root / "tools" / "hello"
+    (folder / "go.mod").write_text("module gitops/tools/hello\n\ngo 1.27.0\n\ntool gitops/tools/hello\n")
+    (folder / "go.sum").unlink()
+    shutil.rmtree(folder / "hello")
+    (folder / "main.go").write_text("package main\n\nvar version string\n\nfunc main() { println(version) }\n")
+    first = read_pin(root, "hello")
+    assert re.fullmatch(r"0\.0\.0-[0-9a-f]{12}", first.version)
+    on_path(tmp_path, monkeypatch, first.version)  # it is not even run
+    build.provide(root, ["hello"])
+    tool = root / ".tools" / "bin" / "hello"
+    assert subprocess.run([tool], capture_output=True, text=True, check=True).stderr == f"{first.version}\n"
+    (folder / "main.go").write_text((folder / "main.go").read_text() + "\n")
+    assert read_pin(root, "hello").version != first.version
+
+
 def test_command_line_ends_with_one_sentence() -> None:
     done = subprocess.run(
         [sys.executable, ROOT / "tools" / "build.py", "nonsense"], capture_output=True, text=True, check=False, cwd="/"
