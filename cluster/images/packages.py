@@ -25,6 +25,10 @@ _PRINTED = re.compile(r"^'[^']+' (?P<name>[^_ ]+)_(?P<version>[^_ ]+)_[^_ ]+\.de
 """A line of ``apt-get --print-uris``: the address, the file's name (its version percent-encoded), size and hash."""
 
 
+class NoArchiveError(ClusterError):
+    """This machine knows no archive of Debian packages, or lacks a program that reads one."""
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Package:
     """A package of the archive at one version (``5:8.0.2-3+deb13u3``)."""
@@ -45,7 +49,7 @@ class Archive:
         self._settings = folder / "apt.conf"
 
     def read(self) -> None:
-        """Fetch the release's list of packages. Raises ClusterError: this is no Debian, or the archive's answer."""
+        """Fetch the release's list of packages. Raises NoArchiveError, or ToolError with what apt says."""
         sources = self._sources()
         for name in ("lists/partial", "cache/archives/partial"):
             (self._folder / name).mkdir(parents=True, exist_ok=True)
@@ -58,7 +62,7 @@ class Archive:
         """The named packages and all that they depend on, sorted.
 
         ``assumed`` are packages that apt believes to be there: neither they nor what only they need is in the answer.
-        Raises ClusterError if there is no such package.
+        Raises ClusterError with what apt says if there is no such package.
         """
         self._assume(assumed)
         options = ("--print-uris", "--yes", "--no-install-recommends")
@@ -67,7 +71,7 @@ class Archive:
         return tuple(sorted(found))
 
     def fetch(self, packages: Sequence[Package], folder: Path, what: str) -> list[Path]:
-        """Put the packages' files into an empty folder; in the order asked for. Raises ClusterError."""
+        """Put the packages' files into an empty folder; in the order asked for. Raises ToolError."""
         folder.mkdir(parents=True)
         self._apt_get("download", *map(str, packages), what=f"fetching the packages of {what}", cwd=folder)
         files = {file.name.partition("_")[0]: file for file in folder.glob("*.deb")}
@@ -76,7 +80,9 @@ class Archive:
     def _sources(self) -> str:
         """The same archive that this machine is installed from, for another release of it."""
         if not KEYRING.exists():
-            raise ClusterError(f"the images are made of Debian's packages: {KEYRING} is needed to verify them")
+            raise NoArchiveError(
+                f"the images are made of Debian's packages: {KEYRING} verifies them (package debian-archive-keyring)"
+            )
         asked = ("indextargets", "--format", "$(REPO_URI)", "Created-By: Packages")
         addresses = [line.rstrip("/") for line in _run("apt-get", *asked, env=None).splitlines()]
         lines = []
@@ -85,7 +91,9 @@ class Archive:
             if address is not None:
                 lines.append(f"deb [signed-by={KEYRING}] {address} {suite} main\n")
         if not lines or lines[0].split()[-2] != self._release:
-            raise ClusterError("the images are made of Debian's packages, and this machine's apt knows no such archive")
+            raise NoArchiveError(
+                "the images are made of Debian's packages, and this machine's apt knows no such archive"
+            )
         return "".join(lines)
 
     def _own_settings(self) -> str:
@@ -134,7 +142,7 @@ class Archive:
 
 def _run(*command: str, env: dict[str, str] | None) -> str:
     if shutil.which(command[0]) is None:
-        raise ClusterError(f"the images are made of Debian's packages, and there is no {command[0]} on this machine")
+        raise NoArchiveError(f"the images are made of Debian's packages, and there is no {command[0]} on this machine")
     done = subprocess.run(command, capture_output=True, text=True, env=env, check=False)
     if done.returncode != 0:
         raise ClusterError(f"{' '.join(command[:2])}: {done.stderr.strip()}")

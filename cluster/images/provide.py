@@ -25,7 +25,8 @@ def make_images(names: Iterable[str], tools: Path) -> dict[str, Path]:
 
     ``tools`` is the folder whose bin/ has the programs of which some consist. An image stays in the cache until its
     recipe, or this package, changes; where its folder was deleted, it is made of the packages of that day.
-    Raises ClusterError: no recipe, no Debian, or what apt says.
+    Raises ClusterError: no recipe, no Debian (NoArchiveError), a program that tools/build.py has not provided; and
+    ToolError with what apt says.
     """
     wanted = list(names)
     unknown = sorted(set(wanted) - set(RECIPES))
@@ -74,11 +75,14 @@ class _Maker:
 
     def _key(self, recipe: Recipe | Program) -> str:
         """Changes with all that an image is made of, but for the versions of the packages."""
-        digest = hashlib.sha256(f"{recipe} {architecture()}".encode())
-        for file in (*sorted(Path(__file__).parent.glob("*.py")), *sorted(FILES.iterdir())):
-            digest.update(file.read_bytes())
+        sources = [Path(__file__).with_name(name) for name in ("layout.py", "packages.py", "provide.py", "tree.py")]
         if isinstance(recipe, Program):
-            digest.update((self._programs / recipe.name).read_bytes())
+            sources.append(self._programs / recipe.name)
+        else:
+            sources += (FILES / file for file in recipe.files.values())
+        digest = hashlib.sha256(f"{recipe} {BASE} {ASSUMED} {architecture()}".encode())
+        for file in sources:
+            digest.update(file.read_bytes())
         return digest.hexdigest()[:16]
 
     def _pack(self, recipe: Recipe, name: str, folder: Path) -> None:
