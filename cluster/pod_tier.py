@@ -64,6 +64,7 @@ class PodCluster(Cluster):
 
     def prepare(self) -> None:
         """The machine; what ran in one that has ended ends too. This process is in its network from now on."""
+        provide_images(self.tools)  # the last that is asked for elsewhere
         if not self.machine.process.is_alive():
             self.end_processes()
         self.state.with_pods.touch()
