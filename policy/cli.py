@@ -83,6 +83,9 @@ def _add_check(check: argparse.ArgumentParser) -> None:
         metavar="FORMAT:FILE",
         help="write a report to a file too (repeatable)",
     )
+    check.add_argument(
+        "--all", action="store_true", help="show every finding as text; without it only the first of each rule"
+    )
     check.add_argument("--strict", action="store_true", help="warnings and what was not checked fail the run too")
     check.add_argument("--only", action="append", default=[], metavar="RULE", help="run only this rule (repeatable)")
     check.add_argument("--explain", metavar="RULE", help="print the page of a rule and end")
@@ -203,6 +206,7 @@ def _check(parsed: argparse.Namespace) -> int:
         targets=checked,
         is_whole=is_whole,
         strict=parsed.strict,
+        shows_all=parsed.all,
         rule_pages=parsed.rule_pages,
     )
     deliver(parsed.format, parsed.output, run)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from collections import defaultdict
 from fnmatch import fnmatchcase
 
 from policy.findings import Field, Finding
@@ -17,8 +18,15 @@ class Exceptions:
 
     def __init__(self, entries: tuple[PolicyException, ...], today: datetime.date) -> None:
         self._entries = entries
+        self._by_rule: defaultdict[str, list[tuple[int, PolicyException]]] = defaultdict(list)
+        for number, entry in enumerate(entries):
+            self._by_rule[entry.accepted.rule].append((number, entry))
         self._today = today
         self._used: set[int] = set()
+
+    def speak_of(self, rule: str) -> bool:
+        """Whether there is any about the rule."""
+        return rule in self._by_rule
 
     def match(self, rule: str, overlay: Overlay | None, finding: Finding) -> PolicyException | None:
         """The exception that speaks of this finding: one that still counts, else one that has expired.
@@ -26,8 +34,8 @@ class Exceptions:
         All that speak of it are needed: which of them is first in the file says nothing.
         """
         found: PolicyException | None = None
-        for number, entry in enumerate(self._entries):
-            if _speaks_of(entry, rule, overlay, finding):
+        for number, entry in self._by_rule.get(rule, ()):
+            if _speaks_of(entry, overlay, finding):
                 self._used.add(number)
                 if found is None or (self.has_expired(found) and not self.has_expired(entry)):
                     found = entry
@@ -42,11 +50,10 @@ class Exceptions:
         return [entry for number, entry in enumerate(self._entries) if number not in self._used]
 
 
-def _speaks_of(entry: PolicyException, rule: str, overlay: Overlay | None, finding: Finding) -> bool:
+def _speaks_of(entry: PolicyException, overlay: Overlay | None, finding: Finding) -> bool:
     accepted = entry.accepted
     return (
-        accepted.rule == rule
-        and (not accepted.environments or (overlay is not None and overlay.name in accepted.environments))
+        (not accepted.environments or (overlay is not None and overlay.name in accepted.environments))
         and fnmatchcase(_subject(finding), accepted.object)
         and (accepted.container is None or accepted.container == _container(overlay, finding))
     )

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 MAX_BYTES = 64 * 1024 * 1024
 """More than any repository renders; a larger file is refused before it is parsed."""
+_KEPT = 64
+"""Documents whose marks are kept; they take more than ten times the memory of the text."""
 
 
 class Document(msgspec.Struct, frozen=True):
@@ -82,6 +84,10 @@ class Overlay(msgspec.Struct, dict=True):
         """The resource of that reference; every finding names one of the overlay."""
         return self._resources[ref]
 
+    def document_of(self, ref: ObjectRef) -> Document:
+        """The document that holds the object."""
+        return self.documents[self._resources[ref].document]
+
     def place(self, at: Field | Place) -> tuple[Place, bool]:
         """The source place of a rendered field, and whether it is exact."""
         if isinstance(at, Place):
@@ -110,10 +116,12 @@ class Overlay(msgspec.Struct, dict=True):
         return self._quick[1].place(path)
 
     def _origins_of_document(self, number: int) -> Origins:
-        """Read with marks only when a finding asks: a stream may have thousands of documents without any."""
+        """Read with marks only when a finding asks, and kept while its neighbours do: a stream has many documents."""
         if number not in self._plain:
             from policy.kustomize.origin import Origins
 
+            if len(self._plain) == _KEPT:
+                del self._plain[next(iter(self._plain))]
             document = self.documents[number]
             self._plain[number] = Origins.from_text(document.text, file=document.file, first_line=document.line)
         return self._plain[number]

@@ -5,7 +5,9 @@ from __future__ import annotations
 import datetime
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
+from typing import NamedTuple, overload
 
 import msgspec
 
@@ -33,6 +35,69 @@ class LocatedFinding(msgspec.Struct, frozen=True):
     related: tuple[Place, ...] = ()
     note: str | None = None
     named_path: tuple[str, ...] = ()
+
+    @property
+    def kind(self) -> Kind:
+        """What it is counted as."""
+        return Kind(self.rule, self.severity, self.overlays)
+
+
+class Kind(NamedTuple):
+    """What reports count findings by."""
+
+    rule: str
+    severity: Severity
+    overlays: tuple[str, ...]
+
+
+Tally = Counter[Kind]
+"""How many findings there are of each kind."""
+
+
+class Findings(Sequence[LocatedFinding]):
+    """The findings of a run, the gravest first, then by place.
+
+    To count them (``len``, ``tally``) or to have the ``first`` of each rule may cost much less than to have all: a
+    stream has tens of thousands.
+    """
+
+    def __init__(self, findings: Iterable[LocatedFinding] = ()) -> None:
+        self._given = tuple(findings)
+
+    @cached_property
+    def _all(self) -> tuple[LocatedFinding, ...]:
+        return self._given
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    @overload
+    def __getitem__(self, index: int) -> LocatedFinding: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[LocatedFinding, ...]: ...
+    def __getitem__(self, index: int | slice) -> LocatedFinding | tuple[LocatedFinding, ...]:
+        return self._all[index]
+
+    def __iter__(self) -> Iterator[LocatedFinding]:
+        return iter(self._all)
+
+    @cached_property
+    def tally(self) -> Tally:
+        """How many there are of each kind."""
+        return Tally(finding.kind for finding in self._all)
+
+    def first(self, count: int) -> tuple[LocatedFinding, ...]:
+        """The first ``count`` of each rule, and what the rule says besides at the place of the last of them."""
+        taken: Counter[str] = Counter()
+        last: dict[str, tuple[Severity, Place]] = {}
+        chosen = []
+        for finding in self._all:
+            at = (finding.severity, finding.place)
+            if taken[finding.rule] < count or last[finding.rule] == at:
+                taken[finding.rule] += 1
+                last[finding.rule] = at
+                chosen.append(finding)
+        return tuple(chosen)
 
 
 class LocatedSkip(msgspec.Struct, frozen=True):
@@ -73,7 +138,7 @@ class Result(msgspec.Struct, frozen=True):
     """
 
     overlays: tuple[OverlayResult, ...]
-    findings: tuple[LocatedFinding, ...]
+    findings: Findings
     skipped: tuple[LocatedSkip, ...]
     accepted: tuple[Accepted, ...]
     rules: int
@@ -90,7 +155,7 @@ class Result(msgspec.Struct, frozen=True):
         """0 clean, 1 findings (with ``strict`` also warnings and skips), 2 could not run."""
         if self.all_errors:
             return 2
-        if any(finding.severity is Severity.ERROR for finding in self.findings):
+        if any(kind.severity is Severity.ERROR for kind in self.findings.tally):
             return 1
         return 1 if strict and (self.findings or self.skipped) else 0
 

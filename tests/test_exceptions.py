@@ -47,7 +47,7 @@ def test_one_that_still_counts_wins_over_one_that_has_expired(order: int, tmp_pa
     result = run(tmp_path, DAY, *[("Pod/*", expired), ("Pod/web", live)][::order])
 
     assert [item.expires for item in result.accepted] == [live]
-    assert result.findings == ()
+    assert not result.findings
 
 
 def test_of_two_that_count_the_first_is_told_and_neither_is_stale(tmp_path: Path) -> None:

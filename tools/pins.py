@@ -25,6 +25,7 @@ VERSION_VARIABLES: Mapping[str, str] = {
     "github.com/zegl/kube-score": "main.version=",
     "k8s.io/kubernetes": "k8s.io/component-base/version.gitVersion=v",
     "sigs.k8s.io/kwok": "sigs.k8s.io/kwok/pkg/consts.Version=v",
+    "sigs.k8s.io/metrics-server": "k8s.io/client-go/pkg/version.gitVersion=v",
 }
 """By module, or by package for one that differs: the Go variable that is printed as the version, where a release build
 sets one, and how."""

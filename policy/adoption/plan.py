@@ -54,7 +54,9 @@ class Plan(msgspec.Struct, frozen=True):
     @property
     def most_found(self) -> list[tuple[str, int]]:
         """The rules and how often each is broken, the most often first."""
-        counts = Counter(finding.rule for finding in self.result.findings) if self.result else Counter[str]()
+        counts = Counter[str]()
+        for kind, count in self.result.findings.tally.items() if self.result else ():
+            counts[kind.rule] += count
         return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
 
 

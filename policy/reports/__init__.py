@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from policy.rules.rule import Rule
 
 FORMATS = {
-    "text": "for a person at a terminal",
+    "text": "for a person at a terminal; the first findings of each rule, with --all every one",
     "json": "for programs; docs/json-report.schema.json describes it",
     "sarif": "SARIF 2.1.0, for code scanning and editors",
     "junit": "JUnit XML: a suite for each overlay, a case for each rule",
@@ -32,7 +32,7 @@ class Run(msgspec.Struct, frozen=True):
     ``kustomizations`` are the overlays that are kustomizations, not plain manifests; ``is_whole`` says that all rules
     ran on everything that policy.toml names. ``rule_pages`` is the URL of the folder with the pages of the rules,
     ``source`` the URL of the folder that ``root`` is on the web; both end with a slash. ``width`` is how many columns a
-    line may have; None does not wrap lines.
+    line may have; None does not wrap lines. ``shows_all`` says that text has every finding, not the first of many.
     """
 
     result: Result
@@ -42,6 +42,7 @@ class Run(msgspec.Struct, frozen=True):
     kustomizations: frozenset[str] = frozenset()
     is_whole: bool = True
     strict: bool = False
+    shows_all: bool = True
     color: bool = False
     width: int | None = None
     workspace: Path | None = None
@@ -59,7 +60,8 @@ def render(format_name: str, run: Run) -> str:
         case "text":
             from policy.reports import text
 
-            return text.render(run.result, root=run.root, color=run.color, width=run.width)
+            first = None if run.shows_all else text.FIRST
+            return text.render(run.result, root=run.root, color=run.color, width=run.width, first=first)
         case "json":
             from policy.reports import json
 

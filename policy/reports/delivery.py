@@ -42,6 +42,7 @@ def run_of(
     targets: Sequence[Target],
     is_whole: bool,
     strict: bool,
+    shows_all: bool,
     rule_pages: str | None,
 ) -> Run:
     """A run, as it is to be told where the program runs now."""
@@ -56,6 +57,7 @@ def run_of(
         kustomizations=frozenset(target.name for target in targets if target.kind is TargetKind.KUSTOMIZATION),
         is_whole=is_whole,
         strict=strict,
+        shows_all=shows_all,
         color=_wants_color(),
         width=_columns(),
         workspace=Path(workspace) if workspace else None,

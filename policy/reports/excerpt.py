@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import codecs
-import io
 import textwrap
-from array import array
+from bisect import bisect_left
 from collections.abc import Iterator
 from functools import lru_cache
-from itertools import accumulate
 from pathlib import Path
 
 import msgspec
@@ -21,6 +19,8 @@ _LONGEST_LINE = 240
 _NARROWEST = 24
 """Columns that a message has at least, however narrow the terminal is."""
 _ELLIPSIS = "…"
+_BLOCK = 16_384
+"""Bytes of a file that are searched at once for the ends of lines."""
 
 
 class Excerpt(msgspec.Struct, frozen=True):
@@ -106,33 +106,52 @@ def below(
 
 
 class _Lines:
-    """The lines of a file, found by where they end: a stream has hundreds of thousands, of which some are quoted.
+    """The lines of a file, found by counting line ends: of a stream's hundreds of thousands the first few are quoted.
 
     YAML and TOML end a line at LF and CRLF only, so what ``str.splitlines`` takes for an end would miscount. A file
-    that cannot be read, None, has no lines; an empty one has the line where something would be written.
+    that cannot be read has no lines; an empty one has the line where something would be written.
     """
 
-    def __init__(self, content: bytes | None) -> None:
-        self._content = (content or b"").removeprefix(codecs.BOM_UTF8)
-        self._ends = array("I", accumulate(map(len, io.BytesIO(self._content))))
-        if content is None:
-            return
-        if not self._content or self._content.endswith(b"\n"):
-            self._ends.append(len(self._content))  # the line where more would be written
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._ends_before = [0]
+        """For each block of the file that has been read, and the next one, how many lines end before it."""
+        self._kept = (-1, b"")
+        """The block that was read last, by its number: findings of a document are in few."""
 
     def line(self, number: int) -> str | None:
-        """The line of that 1-based number, with its end; None if there is none, or it is not UTF-8."""
-        if not 0 < number <= len(self._ends):
-            return None
+        """The line of that 1-based number; None if there is none, or it is not UTF-8."""
         try:
-            return self._content[self._ends[number - 2] if number > 1 else 0 : self._ends[number - 1]].decode()
-        except UnicodeDecodeError:
+            content = self._line(number - 1) if number > 0 else None
+            return None if content is None else content.decode()
+        except (OSError, ValueError):  # ValueError: a null byte in the path, or not UTF-8
             return None
+
+    def _line(self, ends: int) -> bytes | None:
+        """The line behind so many line ends."""
+        while self._ends_before[-1] < ends:
+            block = self._block(len(self._ends_before) - 1)
+            if not block:
+                return None
+            self._ends_before.append(self._ends_before[-1] + block.count(b"\n"))
+        number = max(0, bisect_left(self._ends_before, ends) - 1)
+        block = self._block(number)
+        *before, rest = block.split(b"\n", ends - self._ends_before[number])
+        line, end, _ = rest.partition(b"\n")
+        if not end:
+            with self._file.open("rb") as stream:
+                stream.seek(number * _BLOCK + len(block) - len(rest))
+                line = stream.readline()
+        return line if before else line.removeprefix(codecs.BOM_UTF8)
+
+    def _block(self, number: int) -> bytes:
+        if self._kept[0] != number:
+            with self._file.open("rb") as stream:
+                stream.seek(number * _BLOCK)
+                self._kept = number, stream.read(_BLOCK)
+        return self._kept[1]
 
 
 @lru_cache(maxsize=256)
 def _lines(root: Path, name: str) -> _Lines:
-    try:
-        return _Lines((root / name).read_bytes())
-    except (OSError, ValueError):  # ValueError: a null byte in the path
-        return _Lines(None)
+    return _Lines(root / name)

@@ -65,8 +65,8 @@ def _skip(skip: LocatedSkip) -> str:
 
 def _summary(result: Result) -> Iterator[str]:
     yield from filter(None, (accepted(result), baselined(result)))
-    errors = count_of(result.findings, Severity.ERROR) + len(result.all_errors)
-    warnings = count_of(result.findings, Severity.WARNING)
+    errors = count_of(result.findings.tally, Severity.ERROR) + len(result.all_errors)
+    warnings = count_of(result.findings.tally, Severity.WARNING)
     if max(errors, warnings) > SHOWN:
         yield f"GitHub shows {SHOWN} errors and {SHOWN} warnings of a step beside the code; all of them stand above"
     yield f"{plural(result.rules, 'rule')}: {counts(result)}"

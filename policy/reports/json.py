@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from policy.errors import PolicyError
@@ -43,8 +44,8 @@ def render(result: Result, *, version: str | None) -> str:
         "errors": [_error(error) for error in result.errors],
         "summary": {
             "rules": result.rules,
-            "errors": count_of(result.findings, Severity.ERROR),
-            "warnings": count_of(result.findings, Severity.WARNING),
+            "errors": count_of(result.findings.tally, Severity.ERROR),
+            "warnings": count_of(result.findings.tally, Severity.WARNING),
             "accepted": len(result.accepted),
             "baselined": len(result.baselined),
             "mended": result.mended,
@@ -55,7 +56,7 @@ def render(result: Result, *, version: str | None) -> str:
     return json_text(document)
 
 
-def _findings(findings: tuple[LocatedFinding, ...]) -> list[dict[str, Any]]:
+def _findings(findings: Sequence[LocatedFinding]) -> list[dict[str, Any]]:
     return [
         {
             "rule": finding.rule,

@@ -26,8 +26,9 @@ from policy.reports.plain import (
     plural,
     printable,
     schema_verdict,
+    tally_in,
 )
-from policy.result import Accepted, LocatedFinding, LocatedSkip, Result
+from policy.result import Accepted, LocatedFinding, LocatedSkip, Result, Tally
 
 if TYPE_CHECKING:
     from policy.reports import Run
@@ -101,7 +102,7 @@ def _head(result: Result) -> str:
     lines = [f"### policy: {counts(result) if _says_anything(result) else 'no findings'}"]
     lines += ["", "| overlay | objects | schemas | findings |", "|---|--:|---|---|"]
     for overlay in result.overlays[:_MAX_OVERLAYS]:
-        mine = [finding for finding in result.findings if overlay.name in finding.overlays]
+        mine = tally_in(overlay.name, result.findings.tally)
         cells = [str(overlay.objects), schema_verdict(overlay, mine), _tally(mine)]
         if overlay.errors and not overlay.objects:
             cells = ["", "", "could not be read"]
@@ -117,10 +118,10 @@ def _says_anything(result: Result) -> bool:
     return bool(result.findings or result.skipped or result.all_errors)
 
 
-def _tally(findings: Sequence[LocatedFinding]) -> str:
-    if not findings:
+def _tally(tally: Tally) -> str:
+    if not tally:
         return "none"
-    said = [(count_of(findings, Severity.ERROR), "error"), (count_of(findings, Severity.WARNING), "warning")]
+    said = [(count_of(tally, Severity.ERROR), "error"), (count_of(tally, Severity.WARNING), "warning")]
     return ", ".join(plural(count, word) for count, word in said if count)
 
 
@@ -190,7 +191,8 @@ def _findings_left_out(findings: Sequence[LocatedFinding]) -> str | None:
     tally = Counter(finding.rule for finding in findings).most_common()
     rules = ", ".join(f"{code(rule)} {count}" for rule, count in tally[:_MAX_OBJECTS])
     more = f" and {plural(len(tally) - _MAX_OBJECTS, 'more rule')}" if len(tally) > _MAX_OBJECTS else ""
-    return f"**{plural(len(findings), 'more finding')}** did not fit here ({_tally(findings)}): {rules}{more}."
+    said = _tally(Tally(finding.kind for finding in findings))
+    return f"**{plural(len(findings), 'more finding')}** did not fit here ({said}): {rules}{more}."
 
 
 def _skip(skip: LocatedSkip) -> str:

@@ -9,7 +9,7 @@ from itertools import groupby
 import msgspec
 
 from policy.findings import Severity
-from policy.result import LocatedFinding, OverlayResult, Result
+from policy.result import LocatedFinding, OverlayResult, Result, Tally
 
 _UNPRINTABLE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff\ufffe\uffff]"
@@ -51,23 +51,28 @@ def json_text(document: object) -> str:
 
 
 def plural(count: int, word: str) -> str:
-    """``1 error``, ``2 errors``."""
-    return f"{count} {word}" if count == 1 else f"{count} {word}s"
+    """``1 error``, ``2,000 errors``."""
+    return f"{count} {word}" if count == 1 else f"{count:,} {word}s"
 
 
-def count_of(findings: Iterable[LocatedFinding], severity: Severity) -> int:
+def count_of(tally: Tally, severity: Severity) -> int:
     """How many of the findings matter that much."""
-    return sum(finding.severity is severity for finding in findings)
+    return sum(count for kind, count in tally.items() if kind.severity is severity)
+
+
+def tally_in(overlay: str, tally: Tally) -> Tally:
+    """The findings that an overlay has."""
+    return Tally({kind: count for kind, count in tally.items() if overlay in kind.overlays})
 
 
 def counts(result: Result) -> str:
     """``2 errors, 1 warning``, and what was not checked or could not run, if anything."""
     said = [
-        plural(count_of(result.findings, Severity.ERROR), "error"),
-        plural(count_of(result.findings, Severity.WARNING), "warning"),
+        plural(count_of(result.findings.tally, Severity.ERROR), "error"),
+        plural(count_of(result.findings.tally, Severity.WARNING), "warning"),
     ]
     if result.skipped:
-        said.append(f"{len(result.skipped)} not checked")
+        said.append(f"{len(result.skipped):,} not checked")
     if result.all_errors:
         said.append(f"{len(result.all_errors)} could not run")
     return ", ".join(said)
@@ -116,10 +121,10 @@ def baselined(result: Result) -> str | None:
     return ", ".join(said) if result.baselined or not said else f"the baseline: {said[0]}"
 
 
-def schema_verdict(overlay: OverlayResult, mine: Sequence[LocatedFinding]) -> str:
+def schema_verdict(overlay: OverlayResult, mine: Tally) -> str:
     """What comparing the overlay with the schemas of Kubernetes said; ``mine`` are the overlay's findings."""
     if not overlay.schema_versions:
         return "schemas not compared"
-    invalid = sum(finding.rule == "schema-valid" for finding in mine)
+    invalid = sum(count for kind, count in mine.items() if kind.rule == "schema-valid")
     verdict = f"{invalid} not schema-valid" if invalid else "schema-valid"
     return f"{verdict} for Kubernetes {' and '.join(overlay.schema_versions)}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -24,13 +24,16 @@ from policy.reports.plain import (
     plural,
     printable,
     schema_verdict,
+    tally_in,
 )
-from policy.result import LocatedFinding, LocatedSkip, OverlayResult, Result
+from policy.result import LocatedFinding, LocatedSkip, OverlayResult, Result, Tally
 
 _RESET = "\x1b[0m"
 _STYLES = {"error": "\x1b[1;31m", "warning": "\x1b[1;33m", "good": "\x1b[32m", "dim": "\x1b[2m", "bold": "\x1b[1m"}
 _MANY = 20
 """From so many findings on, a table of the rules that found most shows where to begin."""
+FIRST = 20
+"""Findings of a rule that a person reads before mending what they have in common; what is more is counted."""
 
 
 class _Style:
@@ -41,22 +44,65 @@ class _Style:
         return f"{_STYLES[style]}{text}{_RESET}" if self._color else text
 
 
-def render(result: Result, *, root: Path, color: bool, width: int | None = None) -> str:
-    """The whole report; ``root`` is what the places' files are relative to, ``width`` the columns of the terminal."""
+def render(result: Result, *, root: Path, color: bool, width: int | None = None, first: int | None = None) -> str:
+    """The report; ``root`` is what the places' files are relative to, ``width`` the columns of the terminal.
+
+    ``first`` is how many findings of a rule are shown, and how often it says that it did not check; None shows all.
+    """
     style = _Style(color=color)
-    return _harmless("\n\n".join("\n".join(block) for block in _blocks(result, root, style, width))) + "\n"
+    return _harmless("\n\n".join("\n".join(block) for block in _blocks(result, root, style, width, first))) + "\n"
 
 
-def _blocks(result: Result, root: Path, style: _Style, width: int | None) -> Iterator[Iterable[str]]:
-    for cause in by_cause(result.findings):
-        yield _findings(cause, root, style, width)
+def _blocks(result: Result, root: Path, style: _Style, width: int | None, first: int | None) -> Iterator[Iterable[str]]:
+    findings = result.findings if first is None else result.findings.first(first)
+    causes = by_cause(findings)
+    rules = _by_rule(result.findings.tally)
+    more = _more([(cause[0].rule, len(cause)) for cause in causes], rules)
+    for number, cause in enumerate(causes):
+        yield [*_findings(cause, root, style, width), *_left_out(more[number], width)]
     for error in result.all_errors:
         yield _error(error, style, width)
-    for skip in result.skipped:
-        yield _skip(skip, style, width)
+    skips = _first_skips(result.skipped, first)
+    more = _more([(skip.rule, 1) for skip in skips], Counter(skip.rule for skip in result.skipped))
+    for number, skip in enumerate(skips):
+        yield [*_skip(skip, style, width), *_left_out(more[number], width)]
     if len(result.findings) >= _MANY:
-        yield _by_rule(result, style)
-    yield _summary(result, style, width)
+        yield _table(rules, style)
+    hidden = _hidden(len(result.findings) - len(findings), len(result.skipped) - len(skips), width)
+    yield [*_overlays(result, style, width), *hidden, *_total(result, style, width)]
+
+
+def _by_rule(tally: Tally) -> Counter[str]:
+    rules: Counter[str] = Counter()
+    for kind, count in tally.items():
+        rules[kind.rule] += count
+    return rules
+
+
+def _first_skips(skips: Sequence[LocatedSkip], count: int | None) -> Sequence[LocatedSkip]:
+    if count is None:
+        return skips
+    seen: Counter[str] = Counter()
+    shown = []
+    for skip in skips:
+        seen[skip.rule] += 1
+        if seen[skip.rule] <= count:
+            shown.append(skip)
+    return shown
+
+
+def _more(shown: Iterable[tuple[str, int]], total: Mapping[str, int]) -> Counter[int]:
+    """How many more of its rule there are than are shown, for the last block of each rule, by its number."""
+    left = Counter(total)
+    last: dict[str, int] = {}
+    for number, (rule, count) in enumerate(shown):
+        left[rule] -= count
+        last[rule] = number
+    return Counter({number: left[rule] for rule, number in last.items()})
+
+
+def _left_out(count: int, width: int | None) -> list[str]:
+    return wrapped(f"  … and {count:,} more of this rule: --all shows them", width) if count else []
 
 
 def _harmless(text: str) -> str:
@@ -152,30 +198,39 @@ def _skip(skip: LocatedSkip, style: _Style, width: int | None) -> list[str]:
     return [*lines, *_labelled("why", skip.reason, width)]
 
 
-def _by_rule(result: Result, style: _Style) -> Iterator[str]:
-    tally = Counter(finding.rule for finding in result.findings)
-    digits = len(str(max(tally.values())))
-    for rule, count in sorted(tally.items(), key=lambda item: (-item[1], item[0])):
-        yield f"{count:>{digits}}  {style('bold', rule)}"
+def _table(rules: Counter[str], style: _Style) -> Iterator[str]:
+    digits = len(f"{max(rules.values()):,}")
+    for rule, count in sorted(rules.items(), key=lambda item: (-item[1], item[0])):
+        yield f"{count:>{digits},}  {style('bold', rule)}"
 
 
-def _summary(result: Result, style: _Style, width: int | None) -> list[str]:
+def _overlays(result: Result, style: _Style, width: int | None) -> Iterator[str]:
     names = max((len(overlay.name) for overlay in result.overlays), default=0)
-    lines = [line for overlay in result.overlays for line in _overlay(overlay, result, names, style, width)]
+    for overlay in result.overlays:
+        yield from _overlay(overlay, result, names, style, width)
+
+
+def _hidden(findings: int, skips: int, width: int | None) -> list[str]:
+    said = [plural(findings, "finding")] if findings else []
+    said += [f"{skips:,} not checked"] if skips else []
+    return wrapped(f"not shown: {', '.join(said)}; --all shows everything", width) if said else []
+
+
+def _total(result: Result, style: _Style, width: int | None) -> Iterator[str]:
     for said in filter(None, (accepted(result), baselined(result))):
-        lines.extend(wrapped(said, width))
+        yield from wrapped(said, width)
     verdict = "good" if result.exit_code(strict=True) == 0 else "bold"
-    total = wrapped(f"{plural(result.rules, 'rule')}: {counts(result)}", width)
-    return [*lines, *(style(verdict, line) for line in total)]
+    for line in wrapped(f"{plural(result.rules, 'rule')}: {counts(result)}", width):
+        yield style(verdict, line)
 
 
 def _overlay(overlay: OverlayResult, result: Result, names: int, style: _Style, width: int | None) -> list[str]:
     name = one_line(f"{overlay.name:<{names}}")
     if overlay.errors and not overlay.objects:
         return [f"{name}  {style('error', 'could not be read')}"]
-    mine = [finding for finding in result.findings if overlay.name in finding.overlays]
+    mine = tally_in(overlay.name, result.findings.tally)
     read = f"{name}  rendered {plural(overlay.objects, 'object')}, {schema_verdict(overlay, mine)},"
-    found = plural(len(mine), "finding")
+    found = plural(mine.total(), "finding")
     verdict = f"policy: {style('error' if mine else 'good', found)}"
     if width is None or display_width(f"{read} policy: {found}") <= width:
         return [f"{read} {verdict}"]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from policy.findings import ObjectRef, Place, Severity
 from policy.reports import Run
-from policy.result import LocatedFinding, OverlayResult, Result
+from policy.result import Findings, LocatedFinding, OverlayResult, Result
 from policy.rules import RULES
 
 HOSTILE = (
@@ -55,7 +55,7 @@ def finding(**given: Any) -> LocatedFinding:
 def result(findings: Sequence[LocatedFinding] = (), **given: Any) -> Result:
     fields: dict[str, Any] = {
         "overlays": (OverlayResult("prod", "overlays/prod", 3, ("1.34",)),),
-        "findings": tuple(findings),
+        "findings": Findings(findings),
         "skipped": (),
         "accepted": (),
         "rules": len(RULES),

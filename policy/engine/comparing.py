@@ -1,0 +1,97 @@
+"""Objects x schemas of Kubernetes -> what schema-valid says, or why they could not be compared."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from policy import schema
+from policy.engine.running import Said, context_of
+from policy.errors import PolicyError
+from policy.findings import Field, ObjectRef
+from policy.overlay import Overlay
+from policy.result import LocatedSkip
+from policy.rules.configuration import schema_valid
+from policy.rules.rule import Rule
+from policy.settings import Settings
+from policy.tools import find_tool
+
+
+class Comparison(msgspec.Struct, frozen=True):
+    """What comparing with schemas said; ``versions`` are those compared with, none where it did not run."""
+
+    said: list[Said]
+    versions: tuple[str, ...] = ()
+    error: PolicyError | None = None
+
+
+def compare_schemas(overlays: Sequence[Overlay], settings: Settings, rules: Sequence[Rule]) -> Comparison:
+    """Compares the objects of all overlays at once, where the rule is on."""
+    rule = schema_valid.RULE
+    active = [
+        (overlay, *known)
+        for overlay in overlays
+        if rule in rules and (known := context_of(rule, overlay, settings)) is not None
+    ]
+    if not active:
+        return Comparison([])
+    resources = [(overlay, resource) for overlay, _, _ in active for resource in overlay.index.resources]
+    try:
+        problems = schema.validate(
+            [overlay.text_of(resource) for overlay, resource in resources],
+            versions=settings.kubernetes,
+            crds=[settings.root / path for path in settings.crds],
+            kubeconform=find_tool("kubeconform", wanted=settings.tools.get("kubeconform"), root=settings.root),
+        )
+    except PolicyError as error:
+        return Comparison([], error=error)
+    mismatches: dict[int, list[schema_valid.Mismatch]] = defaultdict(list)
+    refused = set()
+    for problem in problems:
+        overlay, resource = resources[problem.index]
+        refused.add((id(overlay), resource.ref))
+        at = Field(resource.ref, problem.path)
+        mismatches[id(overlay)].append(schema_valid.Mismatch(at, problem.message, problem.versions))
+    for overlay, _, _ in active:
+        mismatches[id(overlay)].extend(_undecodable(overlay, refused))
+    said = [
+        Said(rule, severity, overlay, [what for one in mismatches[id(overlay)] for what in rule.check(one, context)])
+        for overlay, context, severity in active
+    ]
+    return Comparison(said, settings.kubernetes)
+
+
+def _undecodable(overlay: Overlay, refused: set[tuple[int, ObjectRef]]) -> Iterator[schema_valid.Mismatch]:
+    """Fields of another type than their kind prescribes, of objects that no schema refused."""
+    for resource, error in overlay.index.undecodable:
+        if (id(overlay), resource.ref) not in refused:
+            yield schema_valid.Mismatch(Field(resource.ref, error.path), error.message)
+
+
+def lost_fields(overlays: Sequence[Overlay], settings: Settings, rules: Sequence[Rule]) -> Iterator[LocatedSkip]:
+    """Fields of a wrong type that no rule saw, where schema-valid does not run and so does not tell them."""
+    for overlay in overlays:
+        if schema_valid.RULE in rules and settings.rule(schema_valid.RULE, overlay.name).enabled:
+            continue
+        for resource, error in overlay.index.undecodable:
+            field = ".".join(map(str, error.path))
+            reason = f"{field} was not looked at: {error.message}"
+            yield LocatedSkip(schema_valid.RULE.id, (overlay.name,), resource.ref, reason)
+
+
+def no_objects(overlays: Sequence[Overlay]) -> Iterator[LocatedSkip]:
+    """What no rule looks at, which is said: documents without a kind and an API version, and Helm charts."""
+    for overlay in overlays:
+        reasons = [f"{path} is a Helm chart: check what it renders" for path in overlay.target.charts]
+        if overlay.unjudged:
+            first, *more = overlay.unjudged
+            are = (
+                f"and {len(more)} more are no Kubernetes objects: they have"
+                if more
+                else "is no Kubernetes object: it has"
+            )
+            reasons.append(f"{first} {are} no apiVersion and kind")
+        for reason in reasons:
+            yield LocatedSkip(schema_valid.RULE.id, (overlay.name,), None, reason)
