@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import signal
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -51,6 +52,26 @@ class Cgroups:
                         (group / setting).write_text((top / setting).read_text())
         except OSError as error:
             raise ClusterError(f"{error.filename}: {error.strerror}") from error
+
+    def processes(self) -> set[int]:
+        """Those in any group of ours: of the pods, since the kubelet is in none."""
+        found: set[int] = set()
+        for top in self._hierarchies():
+            for file in (top / self.name).glob("**/cgroup.procs"):
+                with contextlib.suppress(OSError):  # a group that has gone meanwhile
+                    found.update(map(int, file.read_text().split()))
+        return found - {0}
+
+    def kill(self) -> None:
+        """End every process of the pods at once. Raises ClusterError if some do not end."""
+        deadline = time.monotonic() + _END_SECONDS
+        while left := self.processes():
+            if time.monotonic() > deadline:
+                raise ClusterError(f"processes that do not end: {sorted(left)}")
+            for one in left:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(one, signal.SIGKILL)
+            time.sleep(0.05)
 
     def remove(self) -> None:
         """With all that was made in it, once its processes have ended. Raises ClusterError if some have not."""

@@ -92,7 +92,7 @@ def _status(_: argparse.Namespace, state: State) -> int:
         print("it is not up")
         return 1
     cluster.enter()
-    print(f"in all {sum(process.memory() for process in processes) / 2**20:.0f} MiB")
+    print(f"in all {cluster.memory() / 2**20:.0f} MiB")
     for application in cluster.kubectl.list("applications.argoproj.io", "argocd"):
         status = application.get("status", {})
         said = f"{status.get('sync', {}).get('status', '?')}, {status.get('health', {}).get('status', '?')}"

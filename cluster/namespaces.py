@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import ctypes
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from cluster.errors import ClusterError
@@ -29,6 +30,18 @@ def enter_network(first: int) -> None:
         _set(first, "net", _NEW_NETWORK)
     except OSError as error:
         raise ClusterError(f"the network of process {first} cannot be entered: {error.strerror}") from error
+
+
+@contextmanager
+def in_network(first: int) -> Iterator[None]:
+    """Be in the network of that machine, and afterwards where this thread was before. Raises ClusterError."""
+    before = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+    try:
+        enter_network(first)
+        yield
+    finally:
+        _LIBC.setns(before, _NEW_NETWORK)
+        os.close(before)
 
 
 @dataclass(frozen=True, slots=True)

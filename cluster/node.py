@@ -108,6 +108,12 @@ class Node:
         process.start(command, machine=Machine(self.state).inside)
         return process
 
+    def crash(self) -> None:
+        """As if its power was cut: the kubelet, containerd and every container end at once. Raises ClusterError."""
+        for name in (KUBELET, CONTAINERD):
+            self.state.process(name).kill()
+        self.cgroups.kill()
+
     def is_ready(self) -> bool:
         """As the kubelet last said to the API server."""
         node = self.kubectl.get("node", NAME) or {}

@@ -20,6 +20,7 @@ from cluster.metrics import start_metrics
 from cluster.network import start_network
 from cluster.node import NAME as REAL
 from cluster.node import PAUSE, PODS, Node
+from cluster.processes import descendants, resident
 from cluster.registry import start_registry
 from cluster.state import State
 from cluster.storage import CLASS as STORAGE_CLASS
@@ -96,6 +97,12 @@ class PodCluster(Cluster):
     def enter(self) -> None:
         """From now on this process is in the machine's network, where everything listens. Raises ClusterError."""
         self.machine.enter()
+
+    def memory(self) -> int:
+        """Resident bytes of every process of it, those of the pods too; what they share is counted for each."""
+        started = {pid for process in self.state.processes() if (pid := process.pid())}
+        first = self.machine.process.pid()
+        return sum(resident(pid) for pid in started | (descendants(first) if first else set()))
 
     def end_processes(self) -> None:
         """The machine first: what runs inside ends with it."""

@@ -116,10 +116,7 @@ class Process:
     def memory(self) -> int:
         """Resident bytes; 0 if it does not run."""
         pid = self.pid()
-        try:
-            return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE if pid else 0
-        except OSError:
-            return 0
+        return resident(pid) if pid else 0
 
     def last_lines(self, count: int = 10) -> list[str]:
         """The end of its log."""
@@ -146,6 +143,29 @@ class Process:
                 return False
             time.sleep(0.02)
         return True
+
+
+def resident(pid: int) -> int:
+    """Resident bytes of a process; 0 if there is none."""
+    try:
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE
+    except OSError:
+        return 0
+
+
+def descendants(pid: int) -> set[int]:
+    """The process and all that it, and they, have as children now."""
+    children: dict[int, list[int]] = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+            children.setdefault(parent, []).append(int(folder.name))
+    found, todo = set(), [pid]
+    while todo:
+        one = todo.pop()
+        found.add(one)
+        todo += children.get(one, [])
+    return found
 
 
 def _running_since(pid: int) -> int | None:

@@ -77,6 +77,10 @@ class Cluster:
         processes = self.state.processes()
         return self.state.ready.exists() and bool(processes) and all(one.is_alive() for one in processes)
 
+    def memory(self) -> int:
+        """Resident bytes of every process of it."""
+        return sum(process.memory() for process in self.state.processes())
+
     def down(self) -> bool:
         """End every process, the last started first, and delete the folder. False if there was none."""
         if not self.state.folder.exists():
