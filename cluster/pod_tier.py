@@ -16,7 +16,7 @@ from cluster.fake_node import start_fake_node
 from cluster.images import TOOLS as IMAGE_TOOLS
 from cluster.images import pack_program, provide_images, push_image, push_images, use_images
 from cluster.machine import ADDRESS, Machine
-from cluster.metrics import start_metrics
+from cluster.metrics_server import start_metrics_server
 from cluster.network import start_network
 from cluster.node import NAME as REAL
 from cluster.node import PAUSE, PODS, Node
@@ -29,7 +29,7 @@ from cluster.tier import Cluster, Step
 
 NODE_TOOLS = ("containerd", "containerd-shim-runc-v2", "ctr", "kube-proxy", "kubelet", "host-local", "loopback")
 NETWORK_TOOLS = ("calico", "calico-crds", "calico-felix")
-TOOLS = (*tier.TOOLS, *NODE_TOOLS, *NETWORK_TOOLS, *IMAGE_TOOLS, "coredns", "pause")
+TOOLS = (*tier.TOOLS, *NODE_TOOLS, *NETWORK_TOOLS, *IMAGE_TOOLS, "coredns", "metrics-server", "pause")
 """What tools/build.py has to provide."""
 
 ON_FAKE_NODE = ("ecommerce", "ecommerce-staging")
@@ -83,7 +83,7 @@ class PodCluster(Cluster):
         yield "CoreDNS", lambda: start_dns(self.kubectl)
         yield "volumes", lambda: make_storage(self.node)
         yield "a node of kwok", self._start_fake_node
-        yield "metrics", lambda: start_metrics(self.state, self.kubectl)
+        yield "metrics-server", lambda: start_metrics_server(self.state, self.kubectl, self.tools)
         yield "Git server", self.start_git
         yield "Argo CD", self.start_argocd
 
