@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from cluster import tier
 from cluster.control_plane import ControlPlane
 from cluster.dns import IMAGE as DNS_IMAGE
 from cluster.dns import start_dns
-from cluster.fake_node import NODE as FAKE
 from cluster.fake_node import start_fake_node
 from cluster.images import TOOLS as IMAGE_TOOLS
 from cluster.images import pack_program, provide_images, push_image, push_images, use_images
 from cluster.machine import ADDRESS, Machine
 from cluster.metrics_server import start_metrics_server
 from cluster.network import start_network
-from cluster.node import NAME as REAL
 from cluster.node import PAUSE, PODS, Node
+from cluster.placement import place_pods
 from cluster.processes import descendants, resident
 from cluster.registry import start_registry
 from cluster.state import State
@@ -32,8 +29,6 @@ NETWORK_TOOLS = ("calico", "calico-crds", "calico-felix")
 TOOLS = (*tier.TOOLS, *NODE_TOOLS, *NETWORK_TOOLS, *IMAGE_TOOLS, "coredns", "metrics-server", "pause")
 """What tools/build.py has to provide."""
 
-ON_FAKE_NODE = ("ecommerce", "ecommerce-staging")
-"""The namespaces for whose pods a small node has no room."""
 _API_PORT = 6443
 
 
@@ -54,8 +49,6 @@ class PodCluster(Cluster):
         pki = self.state.pki
         flags = (
             f"--advertise-address={ADDRESS}",
-            f"--admission-control-config-file={self._placement}",
-            "--enable-admission-plugins=PodNodeSelector",
             f"--kubelet-certificate-authority={pki / 'ca.crt'}",
             f"--kubelet-client-certificate={pki / 'admin.crt'}",
             f"--kubelet-client-key={pki / 'admin.key'}",
@@ -71,11 +64,11 @@ class PodCluster(Cluster):
         self.state.with_pods.touch()
         self.machine.start()
         self.state.choose_ports(**{"api-server": _API_PORT})
-        self._placement.write_text(json.dumps(_placement(), indent=1))
 
     def steps(self) -> Iterator[Step]:
         """What is started, in this order."""
         yield "etcd, API server, controllers", lambda: self.control_plane.start(self.kubectl)
+        yield "which node a pod is for", lambda: place_pods(self.kubectl)
         yield "registry", lambda: start_registry(self.state, self.tools)
         yield "images", self._push_own_images
         yield "containerd, kubelet, kube-proxy", self.node.start
@@ -120,26 +113,7 @@ class PodCluster(Cluster):
     def _start_fake_node(self) -> None:
         start_fake_node(self.state, self.kubectl, self.tools, storage_class=STORAGE_CLASS)
 
-    @property
-    def _placement(self) -> Path:
-        return self.state.folder / "admission.json"
-
 
 def cluster_of(state: State) -> Cluster:
     """The cluster of this folder, whichever tier it is; without one, the tier without pods."""
     return PodCluster(state) if state.with_pods.exists() else Cluster(state)
-
-
-def _placement() -> dict[str, object]:
-    """https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/#podnodeselector"""
-
-    def on(node: str) -> str:
-        return f"kubernetes.io/hostname={node}"
-
-    selectors = {"clusterDefaultNodeSelector": on(REAL), **dict.fromkeys(ON_FAKE_NODE, on(FAKE))}
-    plugin = {"name": "PodNodeSelector", "configuration": {"podNodeSelectorPluginConfig": selectors}}
-    return {
-        "apiVersion": "apiserver.config.k8s.io/v1",
-        "kind": "AdmissionConfiguration",
-        "plugins": [plugin],
-    }
