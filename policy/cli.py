@@ -14,6 +14,7 @@ from policy.errors import PolicyError
 from policy.invocation import settings_for
 from policy.reports import FORMATS
 from policy.topology import commands as topology
+from policy.topology.commands import Command
 
 if TYPE_CHECKING:
     from policy.reports.files import Output
@@ -26,7 +27,8 @@ _BESIDE = "else policy-baseline.toml beside policy.toml"
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command and gives its exit code; errors are told in one line on stderr."""
-    parsed = _parser().parse_args(topology.joined(sys.argv[1:] if arguments is None else arguments))
+    words = topology.joined(sys.argv[1:] if arguments is None else arguments)
+    parsed = _parse(words)
     try:
         code: int = parsed.run(parsed)
         sys.stdout.flush()
@@ -47,22 +49,56 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="policy", description="Proves what must be true of Kubernetes manifests.")
-    parser.add_argument("--version", action=_Version, help="print the version and end")
-    commands = parser.add_subparsers(dest="command", required=True)
-    _add_check(commands.add_parser("check", help="check overlays, kustomizations or manifests", epilog=EXIT_CODES))
-    _add_rules(commands.add_parser("rules", help="list the rules, or show one"))
-    _add_init(commands.add_parser("init", help="write a policy.toml from what a repository holds"))
-    _add_baseline(
-        commands.add_parser(
-            "baseline",
-            help="write down today's findings, so that only new ones fail; later take out what is mended",
-            epilog="exit codes: 0 done, 1 --check found something to take out, 2 could not run",
-        )
+class _HelpFormatter(argparse.HelpFormatter):
+    """As wide as the terminal, asked for here: argparse loads four modules for it, for each argument that is added."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, width=_columns() - 2)
+
+
+def _columns() -> int:
+    try:
+        return int(os.environ["COLUMNS"]) or 80
+    except (KeyError, ValueError):
+        pass
+    try:
+        return os.get_terminal_size(sys.__stdout__.fileno()).columns or 80 if sys.__stdout__ else 80
+    except (ValueError, OSError):
+        return 80
+
+
+def _parse(words: Sequence[str]) -> argparse.Namespace:
+    """The arguments. A command that comes first needs its own parser only; to make all of them takes its time."""
+    commands = _commands()
+    if words and words[0] in commands:
+        command = commands[words[0]]
+        alone = argparse.ArgumentParser(f"policy {words[0]}", epilog=command.epilog, formatter_class=_HelpFormatter)
+        command.add(alone)
+        return alone.parse_args(words[1:])
+    parser = argparse.ArgumentParser(
+        prog="policy", description="Proves what must be true of Kubernetes manifests.", formatter_class=_HelpFormatter
     )
-    topology.add_to(commands)
-    return parser
+    parser.add_argument("--version", action=_Version, help="print the version and end")
+    subparsers = parser.add_subparsers(dest="command", required=True)
+    for name, command in commands.items():
+        command.add(
+            subparsers.add_parser(name, help=command.help, epilog=command.epilog, formatter_class=_HelpFormatter)
+        )
+    return parser.parse_args(words)
+
+
+def _commands() -> dict[str, Command]:
+    return {
+        "check": Command(_add_check, "check overlays, kustomizations or manifests", EXIT_CODES),
+        "rules": Command(_add_rules, "list the rules, or show one"),
+        "init": Command(_add_init, "write a policy.toml from what a repository holds"),
+        "baseline": Command(
+            _add_baseline,
+            "write down today's findings, so that only new ones fail; later take out what is mended",
+            "exit codes: 0 done, 1 --check found something to take out, 2 could not run",
+        ),
+        **topology.COMMANDS,
+    }
 
 
 def _add_check(check: argparse.ArgumentParser) -> None:

@@ -50,6 +50,7 @@ import msgspec
 
 from policy.errors import SettingsError
 from policy.findings import Place, Severity
+from policy.patterns import Pattern
 from policy.rules.rule import Options, Rule
 
 FILE_NAME = "policy.toml"
@@ -61,7 +62,7 @@ DEFAULT_OLDEST, DEFAULT_NEWEST = "1.34", "1.37"
 _TABLES = frozenset({"kubernetes", "environments", "argocd", "topology", "tools", "schemas", "rules", "exception"})
 _TOOLS = frozenset({"kustomize", "kubeconform", "argocd"})
 _COMMON = frozenset({"enabled", "severity", "environments"})
-_MINOR = re.compile(r"1\.\d+")
+_MINOR = Pattern(r"1\.\d+")
 
 
 class RuleSettings(msgspec.Struct, frozen=True):

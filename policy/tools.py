@@ -7,15 +7,12 @@ from __future__ import annotations
 
 import json
 import os
-import re
-import shutil
-import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from policy.errors import ToolError
+from policy.patterns import Pattern
 
 VERSION_ARGUMENTS: Mapping[str, tuple[str, ...]] = {
     "argocd": ("version", "--client", "--short"),
@@ -36,7 +33,7 @@ HOMEPAGES: Mapping[str, str] = {
     "kustomize": "https://kubectl.docs.kubernetes.io/installation/kustomize/",
 }
 
-_VERSION = re.compile(r"(?<![\w.])(?:[a-z]+)?(\d+\.\d+(?:\.\d+)?(?:-[0-9A-Za-z.-]+)?)")
+_VERSION = Pattern(r"(?<![\w.])(?:[a-z]+)?(\d+\.\d+(?:\.\d+)?(?:-[0-9A-Za-z.-]+)?)")
 _TIMEOUT_SECONDS = 30
 _REMEMBERED = 64
 
@@ -102,6 +99,8 @@ def cache_folder() -> Path:
 
 def write_atomically(path: Path, content: bytes) -> None:
     """Write a file so that another process sees all of it or nothing. Raises OSError."""
+    import tempfile  # most runs write nothing
+
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
     try:
@@ -134,10 +133,14 @@ def _candidates(name: str, root: Path) -> Iterator[Path]:
 
 
 def _is_program(path: Path) -> bool:
+    import shutil
+
     return shutil.which(str(path.absolute())) is not None
 
 
 def _ask_version(name: str, path: Path) -> str:
+    import subprocess  # a version that is known is not asked for
+
     arguments = VERSION_ARGUMENTS.get(name, ("--version",))
     try:
         done = subprocess.run(

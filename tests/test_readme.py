@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from policy.connectivity.topology import load_topology
+from policy.connectivity.topology_file import load_topology
 from policy.tools import find_tool
 
 REPOSITORY = Path(__file__).parent.parent

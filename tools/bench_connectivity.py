@@ -27,7 +27,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from policy.connectivity.contract import Proof
 from policy.connectivity.matrix import Connectivity
-from policy.connectivity.topology import Topology, load_topology
+from policy.connectivity.topology import Topology
+from policy.connectivity.topology_file import load_topology
 from policy.manifests.decode import resources_of
 from policy.manifests.index import Index
 

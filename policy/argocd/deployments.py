@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from policy.argocd.generators import EntriesOf, Made, Reader
 from policy.argocd.objects import GROUP, Application, ApplicationSpec, Project, ProjectSpec, Source
 from policy.argocd.repositories import normalized_path, normalized_url
 from policy.argocd.template import NotUnderstood, TemplateError, render, unfilled
@@ -17,6 +16,9 @@ from policy.findings import Field
 from policy.manifests.decode import NotDecodable, convert
 from policy.manifests.index import Index
 from policy.manifests.resources import Resource
+
+if TYPE_CHECKING:
+    from policy.argocd.generators import EntriesOf, Made, Reader
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -208,6 +210,8 @@ class _Reading:
         spec = _spec(resource)
         if spec.get("templatePatch"):
             raise NotUnderstood("a templatePatch")
+        from policy.argocd.generators import Reader  # few have an ApplicationSet
+
         options = spec.get("goTemplateOptions")
         reader = Reader(
             self.entries_of,

@@ -9,7 +9,6 @@ import msgspec
 
 from policy.argocd.objects import Destination, GroupKind, ProjectSpec
 from policy.argocd.repositories import normalized_url
-from policy.kustomize.schema import is_cluster_scoped
 from policy.manifests.index import Index
 from policy.manifests.resources import Resource
 
@@ -66,6 +65,8 @@ class Scopes:
         key = (resource.group, resource.ref.kind)
         if key in self._defined:
             return self._defined[key]
+        from policy.kustomize.schema import is_cluster_scoped  # only who has projects asks
+
         return not is_cluster_scoped(resource.ref.api_version, resource.ref.kind) and key not in _NEWER_CLUSTER_KINDS
 
 

@@ -7,7 +7,6 @@ https://argo-cd.readthedocs.io/en/stable/operator-manual/rbac/#rbac-model-struct
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 
@@ -90,6 +89,8 @@ def policy_problems(
 
 
 def _parse(line: str) -> Policy | Grouping | str:
+    import csv  # few have roles of Argo CD
+
     fields = [field.strip() for field in next(csv.reader([line], skipinitialspace=True))]
     if fields[0] == "p" and len(fields) == 6:
         return Policy(*fields[1:])

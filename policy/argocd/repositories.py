@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import posixpath
-import re
 
-_SCP = re.compile(r"(?:[\w.+-]+@)?([\w.-]+):(?!//)(.+)")
-_URL = re.compile(r"(?i)[a-z][a-z0-9+.-]*://(?:[^/@]*@)?([^/:]+)(?::\d+)?/(.*)")
+from policy.patterns import Pattern
+
+_SCP = Pattern(r"(?:[\w.+-]+@)?([\w.-]+):(?!//)(.+)")
+_URL = Pattern(r"(?i)[a-z][a-z0-9+.-]*://(?:[^/@]*@)?([^/:]+)(?::\d+)?/(.*)")
 
 
 def normalized_url(url: str) -> str:

@@ -6,7 +6,6 @@ values are those of https://argo-cd.readthedocs.io/en/stable/operator-manual/arg
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterator, Mapping
 
 import msgspec
@@ -16,6 +15,7 @@ from policy.errors import SourceError
 from policy.findings import FieldPath
 from policy.manifests.load import load_documents
 from policy.manifests.resources import Resource
+from policy.patterns import Pattern
 
 SETTINGS, ROLES = "argocd-cm", "argocd-rbac-cm"
 _PART_OF = "app.kubernetes.io/part-of"
@@ -56,7 +56,7 @@ _CHOICES = {
     "resource.respectRBAC": ("", "normal", "strict"),
     "ui.bannerposition": ("top", "bottom", "both"),
 }
-_DURATION = re.compile(r"0|(?:\d+(?:\.\d+)?(?:ns|us|µs|ms|s|m|h))+")
+_DURATION = Pattern(r"0|(?:\d+(?:\.\d+)?(?:ns|us|µs|ms|s|m|h))+")
 _ROLE_KEYS = ("policy.default", "policy.csv", "policy.matchMode", "scopes")
 
 

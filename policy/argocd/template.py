@@ -11,15 +11,17 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from policy.patterns import Pattern
+
 Parameters = Mapping[str, Any]
 
-_ACTION = re.compile(r"\{\{(-\s)?((?:(?!\}\}).)*)\}\}", re.DOTALL)
-_TOKEN = re.compile(
+_ACTION = Pattern(r"\{\{(-\s)?((?:(?!\}\}).)*)\}\}", re.DOTALL)
+_TOKEN = Pattern(
     r"\s*(?:(?P<text>\"(?:[^\"\\]|\\.)*\"|`[^`]*`)|(?P<number>-?\d+)"
     r"|(?P<field>\$?(?:\.\w+)+|\.|\$)|(?P<word>\w+)|(?P<mark>[|()]))"
 )
-_PLAIN = re.compile(r"\{\{\s*([\w.\-\[\]/]+)\s*\}\}")
-_UNSAFE = re.compile(r"[^-a-z0-9.]")
+_PLAIN = Pattern(r"\{\{\s*([\w.\-\[\]/]+)\s*\}\}")
+_UNSAFE = Pattern(r"[^-a-z0-9.]")
 NO_VALUE = "<no value>"
 MAX_LENGTH = 100_000
 """More than any name or path has; functions in a row could double a text without end."""

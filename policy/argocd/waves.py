@@ -25,6 +25,7 @@ from policy.manifests.resources import (
     Service,
 )
 from policy.manifests.workloads import Workload
+from policy.patterns import Pattern
 
 PHASES = ("PreSync", "Sync", "PostSync")
 WAVE = "argocd.argoproj.io/sync-wave"
@@ -34,7 +35,7 @@ _OUTSIDE = frozenset({"SyncFail", "PreDelete", "PostDelete", "Skip"})
 
 _HOST = r"""(?:^|//|@|[\s"'=,]){name}(?::\d|\.[\w$]|["',;/]|$)"""
 """A name where a host stands: alone, after a scheme, before a port or the rest of a domain."""
-_WORD = re.compile(r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?")
+_WORD = Pattern(r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?")
 
 _REFERENCES: Mapping[str, tuple[tuple[str, str], ...]] = {
     "configMap": (("ConfigMap", "name"),),

@@ -14,6 +14,7 @@ import msgspec
 
 from policy.baseline.matching import Baseline, Entry, merged
 from policy.errors import PolicyError, SettingsError
+from policy.patterns import Pattern
 from policy.settings import ARGOCD, Settings
 
 FILE_NAME = "policy-baseline.toml"
@@ -27,7 +28,7 @@ _HEADER = f"""\
 version = {VERSION}
 findings = ["""
 
-_ENTRY_LINE = re.compile(r"\s*(?:findings\s*=\s*\[\s*)?\{")
+_ENTRY_LINE = Pattern(r"\s*(?:findings\s*=\s*\[\s*)?\{")
 
 
 def text_of(entries: Iterable[Entry]) -> str:

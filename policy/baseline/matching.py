@@ -8,7 +8,6 @@ file is gone, a finding of another file that is the same otherwise has moved wit
 
 from __future__ import annotations
 
-import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import NamedTuple
@@ -17,10 +16,11 @@ import msgspec
 from msgspec.structs import replace
 
 from policy.findings import ObjectRef
+from policy.patterns import Pattern
 from policy.result import LocatedFinding
 
-_NUMBER = re.compile(r"\d+")
-_HASH = re.compile(r"-[2456789bcdfghkmt]{10}$")
+_NUMBER = Pattern(r"\d+")
+_HASH = Pattern(r"-[2456789bcdfghkmt]{10}$")
 """What Kustomize appends (api/hasher: ten hexadecimal digits, those that could spell a word replaced)."""
 _HASHED = frozenset({"ConfigMap", "Secret"})
 

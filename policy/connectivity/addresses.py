@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from functools import lru_cache
 from typing import NamedTuple
 
+from policy.patterns import Pattern
+
 V6 = 1 << 32
 """Where IPv6 begins: ``::`` is this number."""
 END = V6 + (1 << 128)
-_V4 = re.compile(r"(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})/(\d{1,2})")
+_V4 = Pattern(r"(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})/(\d{1,2})")
 
 
 class Interval(NamedTuple):

@@ -8,9 +8,10 @@ never be transposed.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
+
+import msgspec
 
 from policy.connectivity.bits import bits_of, first, members
 from policy.connectivity.endpoints import Endpoint
@@ -25,8 +26,7 @@ from policy.findings import Field
 from policy.manifests.resources import NetworkPolicyPeer
 
 
-@dataclass(frozen=True, slots=True)
-class Leak:
+class Leak(msgspec.Struct, frozen=True):
     """Connections that are possible, that no flow states, and that the same rule lets through.
 
     ``source``, ``destination`` and ``ports`` are one of them; ``pairs`` counts the pairs of ends, all addresses being
@@ -52,8 +52,7 @@ class Leak:
         return self.source if self.direction == "ingress" else self.destination
 
 
-@dataclass(frozen=True, slots=True)
-class Broken:
+class Broken(msgspec.Struct, frozen=True):
     """A connection that a flow states and that does not surely work; ``sides`` are those that refuse it, and what."""
 
     flow: Flow

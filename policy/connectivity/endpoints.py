@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+import msgspec
 
 from policy.connectivity.addresses import Interval
 from policy.connectivity.topology import Outside
@@ -22,8 +23,7 @@ class EndpointKind(enum.Enum):
     ADDRESSES = "addresses"
 
 
-@dataclass(frozen=True)
-class Endpoint:
+class Endpoint(msgspec.Struct, frozen=True, eq=False):
     """One end: the pods of a workload, declared pods outside, pods that nothing declares, or addresses.
 
     ``namespace`` is "" for addresses and for the stranger, and where a manifest names none. ``kind`` is the workload's
@@ -39,7 +39,7 @@ class Endpoint:
     outside: Outside | None = None
     host_network: bool = False
     addresses: tuple[Interval, ...] = ()
-    labels: Mapping[str, str] = field(default_factory=dict, compare=False)
+    labels: Mapping[str, str] = msgspec.field(default_factory=dict)
 
     @property
     def is_in_git(self) -> bool:
@@ -58,6 +58,15 @@ class Endpoint:
     @property
     def ref(self) -> ObjectRef | None:
         return self.workload.ref if self.workload else None
+
+    def __eq__(self, other: object) -> bool:
+        """Whatever their labels are."""
+        return isinstance(other, Endpoint) and self._is == other._is
+
+    @property
+    def _is(self) -> tuple[object, ...]:
+        ends = self.type, self.workload, self.outside, self.host_network
+        return self.name, self.namespace, self.kind, self.addresses, ends
 
     def __hash__(self) -> int:
         return hash((self.name, self.namespace, self.kind, self.addresses))

@@ -6,12 +6,13 @@ What breaks a flow of the contract, or leaks, because of such a mistake is told 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
+import msgspec
+from msgspec.structs import replace
+
 from policy.connectivity.bits import members
-from policy.connectivity.contract import Broken, Leak, Proof
 from policy.connectivity.dns import missing_dns
 from policy.connectivity.endpoints import Endpoint
 from policy.connectivity.policies import (
@@ -39,6 +40,7 @@ from policy.manifests.selectors import LabelSelector
 from policy.manifests.workloads import Workload
 
 if TYPE_CHECKING:
+    from policy.connectivity.contract import Broken, Leak, Proof
     from policy.connectivity.isolation import Isolation
 
 RuleKey = tuple[int, Direction, int]
@@ -49,8 +51,7 @@ def key_of(rule: CompiledRule) -> RuleKey:
     return id(rule.policy), rule.direction, rule.position
 
 
-@dataclass(frozen=True, slots=True)
-class DeadPolicy:
+class DeadPolicy(msgspec.Struct, frozen=True):
     """A policy whose podSelector selects no pod.
 
     ``elsewhere`` are workloads of other namespaces that it would select, ``on_host`` those that it selects in vain.
@@ -61,8 +62,7 @@ class DeadPolicy:
     on_host: tuple[Workload, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class DeadPeer:
+class DeadPeer(msgspec.Struct, frozen=True):
     """A peer that admits nobody who is known.
 
     ``together_with`` is the index of the peer beside it that, taken with it as one, admits somebody; ``breaks`` says
@@ -85,8 +85,7 @@ class DeadPeer:
         return self.rule.at[PEERS[self.rule.direction]][self.number]
 
 
-@dataclass(frozen=True, slots=True)
-class UnservedPort:
+class UnservedPort(msgspec.Struct, frozen=True):
     """A port of a rule that none of its destinations has; ``service`` is one in front of them that has it."""
 
     rule: CompiledRule
@@ -102,8 +101,7 @@ class UnservedPort:
         return self.rule.at["ports"][self.number]["port"]
 
 
-@dataclass(frozen=True, slots=True)
-class DnsGap:
+class DnsGap(msgspec.Struct, frozen=True):
     """A workload that may reach others by name, but resolves none: ``missing`` of UDP 53 and TCP 53."""
 
     workload: Workload
@@ -111,8 +109,7 @@ class DnsGap:
     missing: PortSet
 
 
-@dataclass(frozen=True, slots=True)
-class Needless:
+class Needless(msgspec.Struct, frozen=True):
     """A rule that no flow needs; or, where ends are given, one that would allow what no flow states."""
 
     rule: CompiledRule

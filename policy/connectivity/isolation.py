@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from policy.connectivity.matrix import Connectivity
 from policy.connectivity.topology import Topology
@@ -31,8 +32,7 @@ _NAMESPACED = frozenset({"CiliumNetworkPolicy", "NetworkPolicy", "StagedNetworkP
 _GROUPS = ("policy.networking.k8s.io", "cilium.io", "projectcalico.org", "crd.projectcalico.org")
 
 
-@dataclass(frozen=True, slots=True)
-class Foreign:
+class Foreign(msgspec.Struct, frozen=True):
     """A policy of another kind, which the proof does not understand, and the namespaces that it touches."""
 
     resource: Resource

@@ -17,8 +17,9 @@ all pods that the same policies select.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
+
+import msgspec
 
 from policy.connectivity.addresses import merged
 from policy.connectivity.bits import bits_of, members
@@ -47,8 +48,7 @@ _FEW = 64
 """Up to so many destinations are asked for a port by name one by one."""
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(msgspec.Struct, frozen=True, dict=True):
     """Every source may reach every destination (but not itself) on the ports; the ends are made when asked for."""
 
     connectivity: Connectivity

@@ -7,9 +7,10 @@ Semantics: the API reference of ``networking.k8s.io/v1`` NetworkPolicy, its vali
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple
+
+import msgspec
 
 from policy.connectivity.addresses import interval_of, merged
 from policy.connectivity.population import Population
@@ -32,8 +33,7 @@ TYPES: Mapping[Direction, str] = {"egress": "Egress", "ingress": "Ingress"}
 PEERS: Mapping[Direction, str] = {"egress": "to", "ingress": "from"}
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(msgspec.Struct, frozen=True):
     """Something in a policy that the API server would refuse."""
 
     at: Field

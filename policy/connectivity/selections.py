@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
+
+import msgspec
 
 from policy.connectivity.addresses import PRIVATE, Interval, interval_of, without
 from policy.manifests.selectors import LabelSelector
@@ -13,8 +14,7 @@ NAMESPACE_NAME = "kubernetes.io/metadata.name"
 """The label that every namespace has, with its own name (KEP-2161)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Profile:
+class Profile(msgspec.Struct, frozen=True):
     """How far what is not certain counts; ``SAFE`` unless results are compared with another tool's."""
 
     exact_labels: bool

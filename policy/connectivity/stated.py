@@ -7,9 +7,10 @@ permit the declared network of the pods, and does not need the networks of pods,
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
+
+import msgspec
 
 from policy.connectivity.addresses import interval_of
 from policy.connectivity.bits import bits_of, members
@@ -24,15 +25,13 @@ Granted = dict[int, dict[int, int]]
 """Number of an end -> number of a port set -> the other ends, as bits."""
 
 
-@dataclass(frozen=True, slots=True)
-class UnknownEnd:
+class UnknownEnd(msgspec.Struct, frozen=True):
     """What is named, by a flow or as silent, and is neither in the overlay nor outside."""
 
     end: FlowEnd
 
 
-@dataclass(frozen=True, slots=True)
-class UnknownPort:
+class UnknownPort(msgspec.Struct, frozen=True):
     """A flow that names a port which a destination does not have."""
 
     flow: Flow

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import datetime
-import os
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -15,11 +13,12 @@ from policy.engine.judging import judge, stale, without_old
 from policy.engine.merging import merged_accepted, merged_skips, order
 from policy.engine.placing import findings_of, located
 from policy.engine.reading import read_overlays, read_topology
-from policy.engine.running import run_repository_rules, run_rules
+from policy.engine.running import context_of, run_repository_rules, run_rules
 from policy.errors import PolicyError
 from policy.exceptions import Exceptions
 from policy.manifests.load import paused_garbage_collector
 from policy.overlay import Overlay
+from policy.pool import Pool
 from policy.result import LocatedFinding, OverlayResult, Result
 from policy.rules.configuration import schema_valid
 from policy.rules.rule import Rule
@@ -45,13 +44,14 @@ def check(
     ``baseline`` takes the findings that it lists, after the exceptions, and learns what the run has judged.
     What could not run is in the result, beside the findings of everything that could.
     """
-    with paused_garbage_collector(), ThreadPoolExecutor(max_workers=max(2, os.cpu_count() or 1)) as pool:
+    with paused_garbage_collector(), Pool() as pool:
         overlays, errors = read_overlays(targets, settings, pool)
-        comparison = pool.submit(compare_schemas, overlays, settings, rules)
+        is_due = any(context_of(schema_valid.RULE, overlay, settings) for overlay in overlays)
+        comparison = pool.submit(compare_schemas, overlays, settings, rules) if is_due else None
         topology, unread = read_topology(settings)
         said = [one for overlay in overlays for one in run_rules(overlay, settings, rules, topology)]
         said.extend(run_repository_rules(overlays, settings, rules))
-        outcome = comparison.result()
+        outcome = comparison.result() if comparison else Comparison([])
     said.extend(outcome.said)
     exceptions = Exceptions(settings.exceptions, today)
     judged = judge(said, exceptions)
@@ -91,7 +91,7 @@ def examine(targets: Sequence[Target], settings: Settings, rules: Sequence[Rule]
 
     Findings that have the same cause are not taken together; those that an exception accepts are left out.
     """
-    with paused_garbage_collector(), ThreadPoolExecutor(max_workers=max(2, os.cpu_count() or 1)) as pool:
+    with paused_garbage_collector(), Pool() as pool:
         overlays, errors = read_overlays(targets, settings, pool)
     topology, _ = read_topology(settings)
     said = [one for overlay in overlays for one in run_rules(overlay, settings, rules, topology)]
@@ -105,7 +105,7 @@ def read(targets: Sequence[Target], settings: Settings) -> list[Overlay]:
     Raises:
         PolicyError: one of them, or a file of it, cannot be read or rendered.
     """
-    with paused_garbage_collector(), ThreadPoolExecutor(max_workers=max(2, os.cpu_count() or 1)) as pool:
+    with paused_garbage_collector(), Pool() as pool:
         overlays, errors = read_overlays(targets, settings, pool)
     for error in (*errors.values(), *(error for overlay in overlays for error in overlay.errors)):
         raise error

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from policy.errors import PolicyError, SourceError
 from policy.overlay import Overlay, from_manifests, from_render, unrendered
+from policy.pool import Pool
 from policy.settings import Settings
 from policy.targets import Target, TargetKind
 from policy.tools import find_tool
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
     from policy.connectivity.topology import Topology
     from policy.kustomize.sources import SourceTree
 
 
 def read_overlays(
-    targets: Sequence[Target], settings: Settings, pool: ThreadPoolExecutor
+    targets: Sequence[Target], settings: Settings, pool: Pool
 ) -> tuple[list[Overlay], dict[Target, PolicyError]]:
     """The overlays that could be read, and for the others why not."""
     errors: dict[Target, PolicyError] = {}
@@ -75,7 +77,7 @@ def read_topology(settings: Settings) -> tuple[Topology | None, tuple[PolicyErro
     file = settings.topology_file
     if file is None:
         return None, ()
-    from policy.connectivity.topology import load_topology  # only a repository with a contract pays for its reader
+    from policy.connectivity.topology_file import load_topology  # only a repository with a contract pays for its reader
 
     path = file.resolve()
     inside = path.is_relative_to(settings.repository)

@@ -16,7 +16,7 @@ from policy.findings import Finding, Severity, Skipped
 from policy.manifests.index import Index
 from policy.overlay import Overlay
 from policy.rules.rule import Context, Rule
-from policy.rules.subjects import Facts, Repository, subjects
+from policy.rules.subjects import Facts, Repository, answers
 from policy.settings import ARGOCD, Settings
 
 if TYPE_CHECKING:
@@ -43,10 +43,7 @@ def run_rules(overlay: Overlay, settings: Settings, rules: Sequence[Rule], topol
         if known is None:
             continue
         context, severity = known
-        said: list[Finding | Skipped] = []
-        for subject in subjects(rule.applies_to, overlay.index, overlay.tree):
-            said.extend(rule.check(subject, context))
-        yield Said(rule, severity, overlay, said)
+        yield Said(rule, severity, overlay, list(answers(rule, context, overlay.tree)))
 
 
 def context_of(

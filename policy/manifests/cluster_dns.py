@@ -8,7 +8,6 @@ alias.
 from __future__ import annotations
 
 import enum
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from functools import cached_property
@@ -19,8 +18,9 @@ from policy.manifests.hostnames import HOLE, Host
 from policy.manifests.index import Index
 from policy.manifests.resources import Service
 from policy.manifests.workloads import Workload
+from policy.patterns import Pattern
 
-_ORDINAL = re.compile(r"(.+)-([0-9]+)")
+_ORDINAL = Pattern(r"(.+)-([0-9]+)")
 
 
 class Answer(enum.Enum):

@@ -9,30 +9,36 @@ import base64
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from itertools import pairwise
 
+from policy.patterns import Pattern
+
 _FORMS = (
-    (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY( BLOCK)?-----"), "holds a private key"),
-    (re.compile(r"\b(AKIA|ASIA)[0-9A-Z]{16}\b"), "holds an AWS access key"),
-    (re.compile(r"\b(gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{22,})"), "holds a GitHub token"),
-    (re.compile(r"\bglpat-[A-Za-z0-9_-]{20,}"), "holds a GitLab token"),
-    (re.compile(r"\bxox[abeprs]-[A-Za-z0-9-]{10,}"), "holds a Slack token"),
-    (re.compile(r"\bAIza[A-Za-z0-9_-]{35}\b"), "holds a Google API key"),
-    (re.compile(r"\b[rs]k_live_[A-Za-z0-9]{16,}"), "holds a Stripe key"),
-    (re.compile(r"\bnpm_[A-Za-z0-9]{36}\b"), "holds an npm token"),
-    (re.compile(r"\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}"), "holds a signed token (JWT)"),
+    (Pattern(r"-----BEGIN [A-Z ]*PRIVATE KEY( BLOCK)?-----"), "holds a private key"),
+    (Pattern(r"\b(AKIA|ASIA)[0-9A-Z]{16}\b"), "holds an AWS access key"),
+    (Pattern(r"\b(gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{22,})"), "holds a GitHub token"),
+    (Pattern(r"\bglpat-[A-Za-z0-9_-]{20,}"), "holds a GitLab token"),
+    (Pattern(r"\bxox[abeprs]-[A-Za-z0-9-]{10,}"), "holds a Slack token"),
+    (Pattern(r"\bAIza[A-Za-z0-9_-]{35}\b"), "holds a Google API key"),
+    (Pattern(r"\b[rs]k_live_[A-Za-z0-9]{16,}"), "holds a Stripe key"),
+    (Pattern(r"\bnpm_[A-Za-z0-9]{36}\b"), "holds an npm token"),
+    (Pattern(r"\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}"), "holds a signed token (JWT)"),
 )
-_URL_PASSWORD = re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s/:@'\"]*:([^\s/@'\"]+)@")
-_REFERENCE = re.compile(
+_SHORTEST_FORM = 15
+"""As many characters has the shortest of them, the Slack token."""
+_REMEMBERED = 4_000
+_URL_PASSWORD = Pattern(r"\b[a-z][a-z0-9+.-]*://[^\s/:@'\"]*:([^\s/@'\"]+)@")
+_REFERENCE = Pattern(
     r"\$\(.+\)|\$\{.+\}|\$[A-Za-z_]\w*|%\(.+\)s|\{\{.+\}\}|<[^>]+>|ENC\[.+\]|ref\+.+|vault:.+|op://.+"
     r"|arn:.+|(https?|file)://.+|\.{0,2}/.+|~/.+",
     re.DOTALL,
 )
-_WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
+_WORDS = Pattern(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _SECRET_WORDS = ("password", "passwd", "passphrase", "secret", "token", "credential", "credentials", "apikey", "pwd")
 _SECRET_EXACTLY = frozenset(_SECRET_WORDS)
-_ABOUT_A_SECRET = re.compile(
+_ABOUT_A_SECRET = Pattern(
     r"algorithm|audience|auth|class|claim|command|cookie|count|days|dir|directory|enabled|encryption|"
     r"endpoint|env|expiration|expires|expiry|field|file|folder|format|hasher|header|host|hours|id|"
     r"interval|issuer|key|length|limit|location|manager|max|method|min|minutes|mode|mount|ms|name|"
@@ -62,21 +68,21 @@ _NO_SECRETS = frozenset(
     }
     | {"basic", "bearer", "digest", "env", "file", "header", "jwt", "oauth2", "opaque", "prompt", "redacted"}
 )
-_NAMES_A_SECRET = re.compile(r"[a-z0-9.-]+-(secrets?|credentials|creds|tls|certs?|token|password|keys?)")
-_RANDOM = re.compile(r"[A-Za-z0-9+/_-]{24,}={0,2}")
-_WORD = re.compile(r"[a-z]{7,}|[A-Z]{7,}|//")
+_NAMES_A_SECRET = Pattern(r"[a-z0-9.-]+-(secrets?|credentials|creds|tls|certs?|token|password|keys?)")
+_RANDOM = Pattern(r"[A-Za-z0-9+/_-]{24,}={0,2}")
+_WORD = Pattern(r"[a-z]{7,}|[A-Z]{7,}|//")
 _NOT_RANDOM = frozenset(
     {"ca", "cert", "certificate", "checksum", "digest", "fingerprint", "hash", "id", "public", "sha", "sum"}
 )
 _LEAST_ENTROPY = 4.2
 
-_ASSIGNMENT = re.compile(
+_ASSIGNMENT = Pattern(
     r"""^[ \t]*(?:export[ \t]+|-[ \t]+)?["']?(?P<name>[A-Za-z_][\w.-]*)["']?[ \t]*[:=][ \t]*"""
     r"""(?P<value>"[^"\n]*"|'[^'\n]*'|[^\s"']+)[ \t]*[,;]?[ \t]*(?:#.*)?$""",
     re.MULTILINE,
 )
-_REDIS = re.compile(r"^[ \t]*(?P<name>requirepass|masterauth)[ \t]+(?P<value>\S+)", re.MULTILINE)
-_IN_COMMAND = re.compile(r"""(?:^|\s)-{0,2}(?P<name>[A-Za-z_][\w.-]*)=(?P<value>"[^"]*"|'[^']*'|\S+)""")
+_REDIS = Pattern(r"^[ \t]*(?P<name>requirepass|masterauth)[ \t]+(?P<value>\S+)", re.MULTILINE)
+_IN_COMMAND = Pattern(r"""(?:^|\s)-{0,2}(?P<name>[A-Za-z_][\w.-]*)=(?P<value>"[^"]*"|'[^']*'|\S+)""")
 _PROGRAMS = (".py", ".js", ".mjs", ".ts", ".go", ".rb", ".pl", ".lua", ".sh", ".bash", ".sql", ".html", ".css", ".md")
 
 
@@ -93,6 +99,7 @@ def decoded(value: str) -> str:
         return value
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def why_credential(name: str, value: str) -> str | None:
     """Why a named value looks like a credential, e.g. ``is named like a credential``; None if it does not."""
     form = _form(value)
@@ -109,6 +116,7 @@ def why_credential(name: str, value: str) -> str | None:
     return None
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def why_credential_variable(name: str, value: str) -> str | None:
     """``why_credential`` for environment variables: ``SECRET_OF_SHOP`` tells one there, ``SECRET_NAME`` does not."""
     why = why_credential(name, value)
@@ -120,8 +128,13 @@ def why_credential_variable(name: str, value: str) -> str | None:
     return "is named like a credential"
 
 
-def credentials_in_file(file: str, text: str) -> Iterator[tuple[str, str]]:
+@lru_cache(maxsize=_REMEMBERED)
+def credentials_in_file(file: str, text: str) -> Sequence[tuple[str, str]]:
     """Credentials in the text of a file: the name of each ("" where it has none) and why; programs are not parsed."""
+    return tuple(_of_file(file, text))
+
+
+def _of_file(file: str, text: str) -> Iterator[tuple[str, str]]:
     form = _form(text)
     if form is not None:
         yield "", form
@@ -130,8 +143,13 @@ def credentials_in_file(file: str, text: str) -> Iterator[tuple[str, str]]:
             yield from _named(pattern, text)
 
 
-def credentials_in_command(words: tuple[str, ...]) -> Iterator[tuple[int, str, str]]:
+@lru_cache(maxsize=_REMEMBERED)
+def credentials_in_command(words: tuple[str, ...]) -> Sequence[tuple[int, str, str]]:
     """Credentials in a command line: the word's index, the name ("" where it has none) and why."""
+    return tuple(_of_command(words))
+
+
+def _of_command(words: tuple[str, ...]) -> Iterator[tuple[int, str, str]]:
     for index, word in enumerate(words):
         form = _form(word)
         if form is not None:
@@ -146,7 +164,7 @@ def credentials_in_command(words: tuple[str, ...]) -> Iterator[tuple[int, str, s
                 yield index, option.lstrip("-"), why
 
 
-def _named(pattern: re.Pattern[str], text: str) -> Iterator[tuple[str, str]]:
+def _named(pattern: Pattern, text: str) -> Iterator[tuple[str, str]]:
     for match in pattern.finditer(text):
         name, value = match["name"], match["value"].strip("\"'").rstrip(",;")
         why = why_credential("password" if name in ("requirepass", "masterauth") else name, value)
@@ -155,9 +173,11 @@ def _named(pattern: re.Pattern[str], text: str) -> Iterator[tuple[str, str]]:
 
 
 def _form(value: str) -> str | None:
-    for pattern, says in _FORMS:
+    for pattern, says in _FORMS if len(value) >= _SHORTEST_FORM else ():
         if pattern.search(value):
             return says
+    if "://" not in value:
+        return None
     for match in _URL_PASSWORD.finditer(value):
         if not is_reference(match[1]):
             return "holds a URL with a password"

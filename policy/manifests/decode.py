@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
@@ -13,11 +12,12 @@ from policy.manifests import resources as kinds
 from policy.manifests import secret_kinds
 from policy.manifests.pod_spec import Struct
 from policy.manifests.resources import Object, Resource
+from policy.patterns import Pattern
 
 T = TypeVar("T")
 
 _MOST_LOST = 50
-_STEP = re.compile(r"\.([A-Za-z0-9]+)|\[([^\]]*)\]")
+_STEP = Pattern(r"\.([A-Za-z0-9]+)|\[([^\]]*)\]")
 _CORE = frozenset({""})
 _RBAC = frozenset({"rbac.authorization.k8s.io"})
 _Entry = tuple[frozenset[str], type[Struct], type[Object[Any]], bool]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from policy.findings import Field
 from policy.manifests.hostnames import (
@@ -19,8 +20,7 @@ from policy.manifests.resources import ConfigMap
 from policy.manifests.workloads import Container, Workload
 
 
-@dataclass(frozen=True, slots=True)
-class Mention:
+class Mention(msgspec.Struct, frozen=True):
     """A host, where it stands, and how the place is called."""
 
     host: Host
@@ -44,7 +44,7 @@ def of_container(container: Container, workload: Workload) -> Iterator[Mention]:
                 yield Mention(host, at, f"{name} of {container}", workload.namespace)
     command = [("command", number, text) for number, text in enumerate(container.spec.command or ())]
     command += [("args", number, text) for number, text in enumerate(container.spec.args or ())]
-    for position, host in hosts_in_arguments([substituted(text, known) for _, _, text in command]):
+    for position, host in hosts_in_arguments(tuple([substituted(text, known) for _, _, text in command])):
         field, number, _ = command[position]
         yield Mention(host, container.field(field, number), f"{field} of {container}", workload.namespace)
 

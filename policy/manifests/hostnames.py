@@ -31,41 +31,44 @@ from functools import lru_cache
 import msgspec
 from msgspec.structs import replace
 
+from policy.patterns import Pattern
+
 HOLE = "*"
 """In a label, what a variable stands for."""
 
 _VAR = r"(?:\$\{[^}\s]*\}|\$\([^)\s]*\)|\{\{[^}]*\}\}|\$\w+|\{\w*\}|%\w+%)"
 _HOST = rf"(?:{_VAR}|\w)(?:{_VAR}|[\w.-])*"
 _PORT = rf"{_VAR}|\d{{1,5}}"
-_VARIABLE = re.compile(_VAR)
-_URL = re.compile(rf"([A-Za-z][A-Za-z0-9+.-]*)://((?:{_VAR}|(?!,[A-Za-z][\w+.-]*://)[^\s/?#\"'<>|`;\\()\[\]])*)")
-_AUTHORITY = re.compile(rf"({_HOST})(?::({_PORT}))?")
-_DNS_TARGET = re.compile(rf"dns://[^/\s]*/({_HOST})(?::({_PORT}))?")
-_QUALIFIED = re.compile(rf"(?<![\w.*/@%$}})-])({_HOST}\.svc(?:\.(?:{_VAR}|[\w.-])*)?)(?::({_PORT}))?(?![\w(-]|\.\w)")
-_PAIR = re.compile(rf"({_HOST}):({_PORT})(/[\w.-]*)?")
-_LOOSE_PAIR = re.compile(r"(?<![\w.:/@$}-])([a-z][a-z0-9-]*[a-z0-9](?:\.[a-z0-9-]+)*):(\d{2,5})(?![\w.:-])")
-_LIBPQ = re.compile(rf"\bhost=({_HOST})(?=[^\n]*\b(?:dbname|user|port)=)(?:[^\n]*?\bport=({_PORT}))?")
-_SETTING = re.compile(r"\s*(?:-\s+)?[\"']?([A-Za-z][\w.-]*)[\"']?\s*[:=]\s*[\"']?([^\"'\s,]+)[\"']?\s*,?\s*")
-_FLAG = re.compile(r"-{0,2}([A-Za-z][\w.-]*)=(.*)", re.DOTALL)
+_VARIABLE = Pattern(_VAR)
+_URL = Pattern(rf"([A-Za-z][A-Za-z0-9+.-]*)://((?:{_VAR}|(?!,[A-Za-z][\w+.-]*://)[^\s/?#\"'<>|`;\\()\[\]])*)")
+_AUTHORITY = Pattern(rf"({_HOST})(?::({_PORT}))?")
+_DNS_TARGET = Pattern(rf"dns://[^/\s]*/({_HOST})(?::({_PORT}))?")
+_QUALIFIED = Pattern(rf"(?<![\w.*/@%$}})-])({_HOST}\.svc(?:\.(?:{_VAR}|[\w.-])*)?)(?::({_PORT}))?(?![\w(-]|\.\w)")
+_PAIR = Pattern(rf"({_HOST}):({_PORT})(/[\w.-]*)?")
+_LOOSE_PAIR = Pattern(r"(?<![\w.:/@$}-])([a-z][a-z0-9-]*[a-z0-9](?:\.[a-z0-9-]+)*):(\d{2,5})(?![\w.:-])")
+_LIBPQ = Pattern(rf"\bhost=({_HOST})(?=[^\n]*\b(?:dbname|user|port)=)(?:[^\n]*?\bport=({_PORT}))?")
+_SETTING = Pattern(r"\s*(?:-\s+)?[\"']?([A-Za-z][\w.-]*)[\"']?\s*[:=]\s*[\"']?([^\"'\s,]+)[\"']?\s*,?\s*")
+_FLAG = Pattern(r"-{0,2}([A-Za-z][\w.-]*)=(.*)", re.DOTALL)
 _COMMANDS = (
-    re.compile(rf"\b(?:nc|ncat|netcat|telnet)(?:\s+-\w+(?:\s+\d+)?)*\s+({_HOST})\s+({_PORT})"),
-    re.compile(
+    Pattern(rf"\b(?:nc|ncat|netcat|telnet)(?:\s+-\w+(?:\s+\d+)?)*\s+({_HOST})\s+({_PORT})"),
+    Pattern(
         r"\b(?:pg_isready|psql|pg_dump|pg_restore|redis-cli|mysql|mysqladmin|mongosh|mongo)\b[^|;&\n]*?"
         rf"\s(?:-h|--host)[\s=]+[\"']?({_HOST})(?:[^|;&\n]*?\s(?:-[pP]|--port)[\s=]+[\"']?({_PORT}))?"
     ),
-    re.compile(rf"\b(?:nslookup|getent\s+hosts)\s+({_HOST})()"),
-    re.compile(rf"--(?:replicaof|slaveof)\s+({_HOST})\s+({_PORT})"),
+    Pattern(rf"\b(?:nslookup|getent\s+hosts)\s+({_HOST})()"),
+    Pattern(rf"--(?:replicaof|slaveof)\s+({_HOST})\s+({_PORT})"),
 )
-_NGINX = re.compile(r"\b(?:proxy|grpc|fastcgi|uwsgi|scgi|memcached)_pass\s|\bupstream\s+\S+\s*\{")
-_NGINX_UPSTREAM = re.compile(rf"\bupstream\s+(\S+)\s*\{{((?:{_VAR}|[^}}])*)\}}")
-_NGINX_SERVER = re.compile(rf"\bserver\s+({_HOST})(?::({_PORT}))?(?=[\s;])")
-_NGINX_PASS = re.compile(rf"\b(proxy|grpc|fastcgi|uwsgi|scgi|memcached)_pass\s+({_HOST})(?::({_PORT}))?\s*;")
+_NGINX = Pattern(r"\b(?:proxy|grpc|fastcgi|uwsgi|scgi|memcached)_pass\s|\bupstream\s+\S+\s*\{")
+_NGINX_UPSTREAM = Pattern(rf"\bupstream\s+(\S+)\s*\{{((?:{_VAR}|[^}}])*)\}}")
+_NGINX_SERVER = Pattern(rf"\bserver\s+({_HOST})(?::({_PORT}))?(?=[\s;])")
+_NGINX_PASS = Pattern(rf"\b(proxy|grpc|fastcgi|uwsgi|scgi|memcached)_pass\s+({_HOST})(?::({_PORT}))?\s*;")
 _FILE_FORMS = (
-    re.compile(rf"^\s*server\s+\S+\s+({_HOST}):({_PORT})(?=\s|$)", re.MULTILINE),  # HAProxy
-    re.compile(rf"^\s*(?:replicaof|slaveof)\s+({_HOST})\s+({_PORT})", re.MULTILINE),
-    re.compile(rf"^\s*sentinel\s+monitor\s+\S+\s+({_HOST})\s+({_PORT})", re.MULTILINE),
+    Pattern(rf"^\s*server\s+\S+\s+({_HOST}):({_PORT})(?=\s|$)", re.MULTILINE),  # HAProxy
+    Pattern(rf"^\s*(?:replicaof|slaveof)\s+({_HOST})\s+({_PORT})", re.MULTILINE),
+    Pattern(rf"^\s*sentinel\s+monitor\s+\S+\s+({_HOST})\s+({_PORT})", re.MULTILINE),
 )
-_COMMENT = re.compile(r"^[ \t]*(?:#|//|;|--\s|<!--).*$|(?<=[ \t])#\s.*$", re.MULTILINE)
+_REMEMBERED = 4_000
+_COMMENT = Pattern(r"^[ \t]*(?:#|//|;|--\s|<!--).*$|(?<=[ \t])#\s.*$", re.MULTILINE)
 
 DEFAULT_PORTS = {
     "http": 80,
@@ -124,13 +127,13 @@ _NOT_A_HOST = frozenset(
     {"localhost", "true", "false", "none", "null", "yes", "no", "on", "off", "auto", "default", "enabled", "disabled"}
     | {"host", "hostname", "any", "all", "self", "unix", "ip6-localhost", "nil"}
 )
-_MARK = re.compile(r"://|\.svc|host=|:[\d$%{]")
+_MARK = Pattern(r"://|\.svc|host=|:[\d$%{]")
 """What every value has that holds a host, unless its name says so."""
 _WORDS = (
     *("host", "addr", "service", "endpoint", "url", "uri", "dsn", "_pass", "upstream", "replicaof", "slaveof"),
     *("monitor", "telnet", "nslookup", "getent", "netcat", "nc ", " -h "),
 )
-_KEYWORD = re.compile("|".join([r":[\d$%{]", *map(re.escape, _WORDS)]), re.IGNORECASE)
+_KEYWORD = Pattern("|".join([r":[\d$%{]", *map(re.escape, _WORDS)]), re.IGNORECASE)
 """What every line of a file has that holds a host."""
 _DOCUMENTS = (".md", ".txt", ".html", ".htm", ".css", ".svg", ".pem", ".crt", ".key", ".sql")
 _SCRIPTS = (".py", ".js", ".mjs", ".ts", ".rb", ".pl", ".lua", ".go", ".java", ".sh", ".bash", ".php", ".groovy")
@@ -160,8 +163,13 @@ class Host(msgspec.Struct, frozen=True):
     """What implies the port, where it is not written: the scheme, or ``nginx``."""
 
 
-def hosts_in_value(name: str, value: str) -> Iterator[Host]:
+@lru_cache(maxsize=_REMEMBERED)
+def hosts_in_value(name: str, value: str) -> Sequence[Host]:
     """The hosts in the value of an environment variable, a setting or a flag with that name."""
+    return tuple(_in_value(name, value))
+
+
+def _in_value(name: str, value: str) -> Iterator[Host]:
     if "\n" in value.rstrip() or len(value) > 2000:
         yield from hosts_in_file(name, value)
         return
@@ -188,8 +196,13 @@ def hosts_in_value(name: str, value: str) -> Iterator[Host]:
             yield host
 
 
-def hosts_in_arguments(arguments: Sequence[str]) -> Iterator[tuple[int, Host]]:
+@lru_cache(maxsize=_REMEMBERED)
+def hosts_in_arguments(arguments: tuple[str, ...]) -> Sequence[tuple[int, Host]]:
     """The hosts in a command with its arguments, each with the index of its argument."""
+    return tuple(_in_arguments(arguments))
+
+
+def _in_arguments(arguments: Sequence[str]) -> Iterator[tuple[int, Host]]:
     program = arguments[0].rpartition("/")[2] if arguments else ""
     if program in ("chown", "chmod", "chgrp", "install"):
         return
@@ -210,11 +223,12 @@ def hosts_in_arguments(arguments: Sequence[str]) -> Iterator[tuple[int, Host]]:
                 yield arguments.index(written), host
 
 
-def hosts_in_file(name: str, text: str) -> Iterator[Host]:
+@lru_cache(maxsize=_REMEMBERED)
+def hosts_in_file(name: str, text: str) -> Sequence[Host]:
     """The hosts in a file of that name, e.g. one value of a ConfigMap; each once a line."""
     found = dict.fromkeys(_in_file(name, text))
     sure = {(host.line, host.text) for host in found if host.sure}
-    yield from (host for host in found if host.sure or (host.line, host.text) not in sure)
+    return tuple(host for host in found if host.sure or (host.line, host.text) not in sure)
 
 
 def _in_file(name: str, text: str) -> Iterator[Host]:

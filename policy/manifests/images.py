@@ -6,12 +6,13 @@ only behind the last slash: ``registry:5000/app`` has a port and no tag.
 
 from __future__ import annotations
 
-import re
 from functools import lru_cache
 
 import msgspec
 
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128}")
+from policy.patterns import Pattern
+
+_DIGEST = Pattern(r"sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128}")
 
 
 class Image(msgspec.Struct, frozen=True):

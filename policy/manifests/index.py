@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from functools import cached_property
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from policy.findings import Field, ObjectRef
+from policy.lazy import cached_property
 from policy.manifests.decode import NotDecodable, typed
 from policy.manifests.replicas import Autoscaler, Replicas, autoscaler, replicas
 from policy.manifests.requirements import Defaults, PodRequirements, defaults_of, pod_requirements
@@ -115,6 +115,27 @@ class Index:
         for item in self.workloads:
             found.setdefault(item.namespace, []).append(item)
         return {key: tuple(items) for key, items in found.items()}
+
+    @cached_property
+    def _alike(self) -> Mapping[str, tuple[tuple[Workload, ...], ...]]:
+        found: dict[str, dict[tuple[object, ...], list[Workload]]] = {}
+        for item in self.workloads:
+            found.setdefault(item.namespace, {}).setdefault(item.settings, []).append(item)
+        return {name: tuple(map(tuple, groups.values())) for name, groups in found.items()}
+
+    def workloads_where(self, holds: Callable[[Workload], bool], namespace: str | None = None) -> Sequence[Workload]:
+        """The workloads (of one namespace) of which something holds, in the order of the stream.
+
+        It must depend on nothing but their namespace, kind and ``settings``: of those that have them in common only the
+        first is asked.
+        """
+        wanted = self._alike if namespace is None else (namespace,)
+        found = [group for name in wanted for group in self._alike.get(name, ()) if holds(group[0])]
+        if not found:
+            return ()
+        alike = {id(item) for group in found for item in group}
+        among = self.workloads if namespace is None else self.workloads_in(namespace)
+        return [item for item in among if id(item) in alike]
 
     def workloads_in(self, namespace: str) -> tuple[Workload, ...]:
         return self._workloads_by_namespace.get(namespace, ())

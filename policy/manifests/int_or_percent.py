@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
-
 from policy.manifests.pod_spec import IntOrString
+from policy.patterns import Pattern
 
-_PERCENT = re.compile(r"([0-9]+)%")
+_PERCENT = Pattern(r"([0-9]+)%")
 
 
 def scaled(value: IntOrString, total: int, *, round_up: bool) -> int | None:

@@ -14,18 +14,19 @@ from typing import Any
 
 import msgspec
 
-from policy.manifests import blocks
+from policy.manifests import blocks, forms
 from policy.manifests.scalars import MAX_SCALAR
+from policy.patterns import Pattern
 
 _AFTER_SEPARATOR = frozenset(("", " ", "\t", "\r", "\n"))
-_DIRECTIVE_OR_END = re.compile(r"^(?:%|\.\.\.(?:[ \t\r\n]|\Z))|\r(?!\n)", re.MULTILINE)
+_DIRECTIVE_OR_END = Pattern(r"^(?:%|\.\.\.(?:[ \t\r\n]|\Z))|\r(?!\n)", re.MULTILINE)
 
 
 class Loaded(msgspec.Struct, frozen=True):
     """A document: what it holds, its text, and the 1-based line where that starts: its ``---``, where it has one.
 
     Nobody may change ``value``: equal parts of documents are the same object. ``is_plain`` says that ``blocks`` reads
-    the text.
+    the text, and that every line of it is a key or an item.
     """
 
     value: Any
@@ -53,7 +54,7 @@ def load_texts(text: str, name: str) -> Iterator[Loaded]:
     for end in _ends(text):
         chunk = text[start:end]
         try:
-            yield Loaded(_read_quickly(chunk), chunk, line, True)
+            yield Loaded(_read_quickly(chunk), chunk, line, not blocks.has_literals(chunk))
         except blocks.Unfamiliar:
             for _, value in load_exactly(chunk, name, line):
                 yield Loaded(value, chunk, line, False)
@@ -70,7 +71,7 @@ def _read_quickly(chunk: str) -> Any:
         return None
     if len(chunk) > MAX_SCALAR and max(map(len, chunk.split("\n"))) > MAX_SCALAR:
         raise blocks.Unfamiliar
-    return blocks.read(chunk.removeprefix("---\n"))
+    return forms.read(chunk.removeprefix("---\n"))
 
 
 def _may_have_directives(text: str) -> bool:

@@ -10,7 +10,9 @@ _MOST = 500
 
 def nearest(name: str, known: Sequence[str]) -> str:
     """``; did you mean web?``, or nothing where no known name is near."""
+    if not known or len(known) > _MOST:
+        return ""
     import difflib  # only findings need it
 
-    near = difflib.get_close_matches(name, known, n=1) if len(known) <= _MOST else []
+    near = difflib.get_close_matches(name, known, n=1)
     return f"; did you mean {near[0]}?" if near else ""

@@ -7,14 +7,14 @@ containers, then of the native sidecars; a number is taken as it is. ``validatio
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from functools import lru_cache
 
 from policy.manifests.pod_spec import ContainerPort, IntOrString
 from policy.manifests.workloads import Container, Role, Workload
+from policy.patterns import Pattern
 
-_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+_NAME = Pattern(r"[a-z0-9]+(-[a-z0-9]+)*")
 _MAX_NAME = 15
 _MAX_PORT = 65535
 

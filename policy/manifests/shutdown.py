@@ -7,16 +7,16 @@ for.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 
 from policy.manifests.pod_spec import LifecycleHandler
 from policy.manifests.ports import port_of
 from policy.manifests.resources import Service
 from policy.manifests.workloads import Container, Workload
+from policy.patterns import Pattern
 
 DEFAULT_GRACE = 30
-_SLEEP = re.compile(r"(?:^|[\s;&|({/])sleep\s+([0-9]+)(?:s\b|\b)")
+_SLEEP = Pattern(r"(?:^|[\s;&|({/])sleep\s+([0-9]+)(?:s\b|\b)")
 
 
 def grace_of(workload: Workload) -> int:

@@ -7,13 +7,13 @@ that no rule repeats where the pod template of a CronJob sits or what a native s
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterator, Mapping
-from functools import cached_property
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
 
 from policy.findings import Field, FieldPath, ObjectRef
+from policy.lazy import cached_property
 from policy.manifests.decode import NotDecodable, convert, convert_what_fits
 from policy.manifests.images import Image, parse_image
 from policy.manifests.pod_spec import ContainerSpec, PodSpec
@@ -32,6 +32,9 @@ _KINDS: dict[str, tuple[frozenset[str], FieldPath]] = {
     "Job": (frozenset({"batch"}), ("spec", "template")),
     "CronJob": (frozenset({"batch"}), ("spec", "jobTemplate", "spec", "template")),
 }
+_CONTAINERS = ("containers", "initContainers", "ephemeralContainers")
+_OWN_OF_POD = (*_CONTAINERS, "serviceAccount", "serviceAccountName")
+_OWN_OF_CONTAINER = ("args", "command", "env", "envFrom", "image", "name")
 _FINITE = frozenset({"Job", "CronJob"})
 _REPLICATED = frozenset({"Deployment", "StatefulSet", "ReplicaSet", "ReplicationController", "DeploymentConfig"})
 
@@ -110,14 +113,29 @@ class Workload(msgspec.Struct, frozen=True, dict=True):
     @cached_property
     def pod_labels(self) -> Mapping[str, str]:
         """The labels of its pods."""
-        labels = _at(self.resource.raw, (*self.template_path, "metadata", "labels"))
-        return {key: value for key, value in labels.items() if isinstance(value, str)}
+        return _texts(_at(self.resource.raw, (*self.template_path, "metadata", "labels")))
 
     @cached_property
     def pod_annotations(self) -> Mapping[str, str]:
         """The annotations of its pods."""
-        annotations = _at(self.resource.raw, (*self.template_path, "metadata", "annotations"))
-        return {key: value for key, value in annotations.items() if isinstance(value, str)}
+        return _texts(_at(self.resource.raw, (*self.template_path, "metadata", "annotations")))
+
+    @cached_property
+    def settings(self) -> tuple[object, ...]:
+        """Equal for workloads of one kind whose pods differ in nothing but what is each one's own.
+
+        That is names, labels, accounts, images, commands and variables. Compared by identity, since equal parts of
+        documents that are alike are one object; so pods that differ in none of it may have other settings all the same.
+        """
+        found: list[object] = [self.kind]
+        _add_identities(found, self.pod_raw, _OWN_OF_POD)
+        for key in _CONTAINERS:
+            containers = self.pod_raw.get(key)
+            for container in containers if isinstance(containers, list) else ():
+                found.append(key)
+                _add_identities(found, container, _OWN_OF_CONTAINER)
+        found += (item for item in self.pod_annotations.items() if ".kubernetes.io/" in item[0])
+        return tuple(found)
 
     @cached_property
     def volume_types(self) -> tuple[str, ...]:
@@ -215,6 +233,22 @@ def _containers(ref: ObjectRef, pod: PodSpec, pod_path: FieldPath) -> Iterator[C
             actual = Role.SIDECAR if role is Role.INIT and spec.restart_policy == "Always" else role
             image = parse_image(spec.image) if spec.image else None
             yield Container(spec, actual, ref, (*pod_path, key, index), image)
+
+
+def _add_identities(found: list[object], raw: Any, without: Iterable[str]) -> None:
+    """The keys of a mapping, and which objects its values are."""
+    if isinstance(raw, dict):
+        left = raw.copy()
+        for key in without:
+            left.pop(key, None)
+        found += left
+        found += map(id, left.values())
+
+
+def _texts(raw: Mapping[str, Any]) -> Mapping[str, str]:
+    if all(isinstance(value, str) for value in raw.values()):
+        return raw
+    return {key: value for key, value in raw.items() if isinstance(value, str)}
 
 
 def _at(raw: Any, path: FieldPath) -> Mapping[str, Any]:

@@ -63,6 +63,9 @@ class Rule(msgspec.Struct, frozen=True, dict=True):
     ``applies_to`` is what ``check`` is called with, once for each: ``Workload``, ``Container``, a typed object such as
     ``Service``, ``Resource`` (every object), ``Index`` (once an overlay) or ``Sources`` (once an overlay, only
     where the input is a kustomization).
+
+    ``by_settings``, for workloads and containers: it looks at nothing of a workload but its kind, its ``settings`` and
+    what holds for its namespace; so of workloads that have them in common it asks one, and all only if it is wrong.
     """
 
     id: str
@@ -72,6 +75,7 @@ class Rule(msgspec.Struct, frozen=True, dict=True):
     options: type[Options] = Options
     enabled: bool = True
     exceptable: bool = True
+    by_settings: bool = False
 
     @cached_property
     def page(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from policy.errors import PolicyError
-from policy.findings import Place
+from policy.findings import Finding, Place, Skipped
 from policy.manifests.index import Index
 from policy.manifests.resources import Resource
 from policy.manifests.workloads import Container, Workload
-from policy.rules.rule import Sources
+from policy.rules.rule import Context, Rule, Sources
 
 if TYPE_CHECKING:
     from policy.argocd.deployments import Deployments
@@ -67,6 +67,24 @@ class Repository(msgspec.Struct, frozen=True, dict=True):
         from policy.argocd.deployments import read_deployments  # only what uses Argo CD pays for it
 
         return read_deployments(self.indexes, self.folders, self.facts.entries_of, self.facts.remotes)
+
+
+def answers(rule: Rule, context: Context, tree: SourceTree | None) -> Iterator[Finding | Skipped]:
+    """Everything that a rule says about an overlay, in the order of the stream."""
+    for subject in _by_settings(rule, context) if rule.by_settings else subjects(rule.applies_to, context.index, tree):
+        yield from rule.check(subject, context)
+
+
+def _by_settings(rule: Rule, context: Context) -> Iterable[Any]:
+    """The subjects of those workloads about whose like the rule has something to say."""
+
+    def subjects_of(workload: Workload) -> Iterable[Any]:
+        return workload.containers if rule.applies_to is Container else (workload,)
+
+    def is_wrong(workload: Workload) -> bool:
+        return any(True for subject in subjects_of(workload) for _ in rule.check(subject, context))
+
+    return (subject for each in context.index.workloads_where(is_wrong) for subject in subjects_of(each))
 
 
 def subjects(kind: type[Any], index: Index, tree: SourceTree | None) -> Iterable[Any]:

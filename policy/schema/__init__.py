@@ -6,7 +6,6 @@ repository names. Nothing is fetched, and nothing is left out: a kind without a 
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -47,6 +46,8 @@ def validate(
 
     Raises SettingsError if a version or a definition is not to be had, ToolError if kubeconform breaks.
     """
+    import tempfile
+
     from policy.errors import ToolError
     from policy.schema import schemas
     from policy.schema.kubeconform import run

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 _SUBCOMMANDS = frozenset({"diff", "init", "synthesize"})
 FORMATS = ("text", "json", "mermaid", "dot", "svg", "np-guard")
@@ -14,7 +14,14 @@ _PATH = (
     "an environment of policy.toml, a kustomization, a folder or file of manifests, or - for standard input; "
     "without any: all environments of policy.toml"
 )
-_SHOW_EXIT_CODES = "exit codes: 0 shown, 2 could not run"
+
+
+class Command(NamedTuple):
+    """A command of the program: what adds its arguments to its parser, what it is for, and what its help ends with."""
+
+    add: Callable[[argparse.ArgumentParser], None]
+    help: str
+    epilog: str | None = None
 
 
 def joined(arguments: Sequence[str]) -> list[str]:
@@ -23,29 +30,6 @@ def joined(arguments: Sequence[str]) -> list[str]:
     if words[:1] == ["topology"] and len(words) > 1 and words[1] in _SUBCOMMANDS:
         words[:2] = [f"topology {words[1]}"]
     return words
-
-
-def add_to(commands: Any) -> None:
-    """Adds the commands to the subparsers of the program; ``Any``, since argparse does not make their type public."""
-    _add_show(commands.add_parser("topology", help="show who can really reach whom", epilog=_SHOW_EXIT_CODES))
-    _add_diff(
-        commands.add_parser(
-            "topology diff",
-            help="show what two overlays or commits allow differently",
-            epilog="exit codes: 0 the same, 1 different, 2 could not run",
-        )
-    )
-    _add_init(commands.add_parser("topology init", help="draft a topology.yaml from what the manifests hold"))
-    _add_synthesize(
-        commands.add_parser("topology synthesize", help="write the NetworkPolicies that topology.yaml needs")
-    )
-    _add_explain(
-        commands.add_parser(
-            "explain",
-            help="say why a workload can reach another, or why not",
-            epilog="exit codes: 0 it can, 1 it cannot, 2 could not run",
-        )
-    )
 
 
 def _add_show(show: argparse.ArgumentParser) -> None:
@@ -149,3 +133,20 @@ def _explain(parsed: argparse.Namespace) -> int:
     can, text = explain(sides, parsed.source, parsed.destination, " ".join(parsed.port) or None)
     sys.stdout.write(text)
     return 0 if can else 1
+
+
+COMMANDS = {
+    "topology": Command(_add_show, "show who can really reach whom", "exit codes: 0 shown, 2 could not run"),
+    "topology diff": Command(
+        _add_diff,
+        "show what two overlays or commits allow differently",
+        "exit codes: 0 the same, 1 different, 2 could not run",
+    ),
+    "topology init": Command(_add_init, "draft a topology.yaml from what the manifests hold"),
+    "topology synthesize": Command(_add_synthesize, "write the NetworkPolicies that topology.yaml needs"),
+    "explain": Command(
+        _add_explain,
+        "say why a workload can reach another, or why not",
+        "exit codes: 0 it can, 1 it cannot, 2 could not run",
+    ),
+}

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field, replace
 from ipaddress import ip_network
 from pathlib import Path
 
+from msgspec import structs
+
 from policy.baseline.file import write
 from policy.connectivity.ports import described, port_set
 from policy.connectivity.topology import EVERY, Cluster, Network, Outside, Topology
@@ -177,7 +179,7 @@ def _named(item: Outside, taken: set[str]) -> Outside:
     candidates = [base, f"{item.namespace}.{base}", *(f"{base}-{number}" for number in range(2, len(taken) + 3))]
     name = next(each for each in candidates if each not in taken)
     taken.add(name)
-    return replace(item, name=name)
+    return structs.replace(item, name=name)
 
 
 def _from_configuration(side: Side) -> _Draft:

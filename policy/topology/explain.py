@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from ipaddress import ip_address
+
+from msgspec.structs import replace
 
 from policy.connectivity.addresses import V6
 from policy.connectivity.endpoints import Endpoint, EndpointKind
@@ -22,7 +23,8 @@ from policy.connectivity.ports import (
     intersection,
     port_set,
 )
-from policy.connectivity.topology import Flow, FlowEnd, FlowPort, parse_port
+from policy.connectivity.topology import Flow, FlowEnd, FlowPort
+from policy.connectivity.topology_file import parse_port
 from policy.errors import PolicyError
 from policy.findings import Field, Place
 from policy.reports.plain import one_line

@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from policy.connectivity.topology import Cluster, Topology, load_topology
+from policy.connectivity.topology import Cluster, Topology
+from policy.connectivity.topology_file import load_topology
 from policy.engine import read as read_overlays
 from policy.errors import PolicyError
 from policy.history import extract

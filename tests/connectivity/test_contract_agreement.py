@@ -17,7 +17,7 @@ from policy.connectivity.addresses import address_text
 from policy.connectivity.contract import Leak, Proof
 from policy.connectivity.endpoints import Endpoint, EndpointKind
 from policy.connectivity.matrix import Connectivity
-from policy.connectivity.topology import load_topology
+from policy.connectivity.topology_file import load_topology
 from policy.manifests.index import Index
 
 from . import naive

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from policy.connectivity.topology import load_topology
+from policy.connectivity.topology_file import load_topology
 from tests.manifests.rendered import ENVIRONMENTS, REPOSITORY, overlay
 
 from .clusters import DENY, Run, deployment, policy, write

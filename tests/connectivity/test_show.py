@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from policy.connectivity.topology import load_topology
+from policy.connectivity.topology_file import load_topology
 
 from .clusters import DENY, Run, deployment, policy, write
 

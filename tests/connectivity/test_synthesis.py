@@ -15,7 +15,7 @@ from policy.connectivity.contract import Proof
 from policy.connectivity.endpoints import Endpoint
 from policy.connectivity.matrix import Connectivity
 from policy.connectivity.ports import ALL_PORTS, PortRange, port_set
-from policy.connectivity.topology import load_topology
+from policy.connectivity.topology_file import load_topology
 from policy.manifests.decode import resources_of
 from policy.manifests.index import Index
 from policy.topology.yaml_text import yaml_text

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from policy.connectivity.topology import Cluster, FlowEnd, FlowPort, NamedPort, Topology, load_topology
+from policy.connectivity.topology import Cluster, FlowEnd, FlowPort, NamedPort, Topology
+from policy.connectivity.topology_file import load_topology
 from policy.errors import SettingsError
 
 REPOSITORY = Path(__file__).parents[2]

@@ -10,8 +10,12 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
+
+import pytest
 
 from policy.errors import SourceError
+from policy.manifests import blocks
 from policy.manifests.load import load_documents, load_exactly
 from policy.tools import find_tool
 from tools.streams import stream
@@ -141,6 +145,124 @@ def test_streams_are_read_alike() -> None:
     assert differences(documents) == []
 
 
+MANIFEST = """\
+apiVersion: apps/v1
+kind: Deployment
+metadata:
+  labels:
+    app: web
+    tier: "1"
+  name: web
+spec:
+  replicas: 3
+  template:
+    spec:
+      containers:
+      - args:
+        - serve
+        - --quiet
+        env:
+        - name: A
+          value: '0644'
+        - name: B
+        image: web:1
+        ports:
+          - containerPort: 8080
+          - containerPort: 9090
+            name: x
+      hostNetwork: no
+    empty: {}
+  last:
+  - [a, b]
+"""
+
+
+def test_documents_that_are_alike_are_read_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Documents that differ in one to three lines, in values or in anything else, read after each other."""
+    some, chance = scalars(), random.Random(11)
+    lines = MANIFEST.splitlines()
+    texts = []
+    for _ in range(15_000):
+        changed = list(lines)
+        for number in chance.sample(range(len(lines)), chance.randint(1, 3)):
+            before, separator, _ = lines[number].partition(": " if ": " in lines[number] else "- ")
+            line = before + separator + (next(some) if separator else "")
+            wild = (f"{line} ", f"{line} # x", f" {line}", f"{before}:", f"{before}- x", f"{line}\n")
+            changed[number] = line if chance.random() < 0.8 else chance.choice(wild)
+        texts.append("\n".join(changed) + "\n")
+
+    assert differences(texts, may_refuse=True)[:5] == []
+    good = [text for text in texts if as_we_read(text, exactly=False) is not REFUSED]
+    whole = Mock(wraps=blocks.read_normalized)
+    monkeypatch.setattr(blocks, "read_normalized", whole)
+    for text in good:
+        as_we_read(text, exactly=False)
+    assert len(good) > len(texts) // 2
+    assert whole.call_count < len(good) * 3 // 4, "many are made of what is alike, or this proves nothing"
+
+
+def test_block_scalars_are_read_alike() -> None:
+    chance = random.Random(13)
+    heads = (
+        *("a: |", "a: |-", "b:\n  a: |", "b:\n- |", "b:\n- |-", "b:\n- a: |-", "b:\n  - a: |", "a: |+", "a: |2"),
+        *("a: >", "b:\n- - |"),
+    )
+    words = (
+        *("x", "x: y", "# x", "- x", "", "", "", "x # y", "x ", "\tx", "x\ty", "|", "a: |", "{{ x }}", "'", '"', "\\n"),
+        *("---", "a: |-", "é", "   ", "\x01", "x\x02y", "\x7f", "\u2028"),
+    )
+    texts = []
+    for _ in range(12_000):
+        head, depth = chance.choice(heads), chance.choice((1, 2, 2, 2, 4, 4, 4, 6))
+        some = words[:17] if chance.random() < 0.8 else words
+        lines = [
+            " " * chance.choice((depth,) * 9 + (depth + 2, depth - 1, 0)) + word if word else ""
+            for word in chance.choices(some, k=chance.randint(0, 5))
+        ]
+        after = chance.choice(("", "", "c: 1\n", "# c\nc: 1\n", "  c: 1\n", "- d\n", "    c: |\n      x\n"))
+        texts.append("\n".join((head, *lines)) + chance.choice(("\n", "\n", "\n\n", "")) + after)
+
+    assert differences(texts, may_refuse=True)[:5] == []
+    quick = [text for text in texts if is_quick(text)]
+    assert len(quick) > len(texts) // 6
+    assert sum("\n\n" in text for text in quick) > 100
+
+
+def is_quick(text: str) -> bool:
+    try:
+        blocks.read(text)
+    except blocks.Unfamiliar:
+        return False
+    return True
+
+
+def test_what_people_write_in_one_line_is_read_alike() -> None:
+    """Escapes, braces and comments, as they are and with pieces taken out, doubled or put elsewhere."""
+    chance = random.Random(17)
+    lines = (
+        *("'it''s'", '"a \\"b\\" c"', '"a\\n\\tb\\\\"', "{a: b}", "{a: /b, c: '0644'}", '{a: "x y", b: 1}'),
+        *("b # c", "'b # c' # d", '"b" # c', "b#c # d", "[a, b] # c", "{} # c", "{a: b} # c", "1 # 2", "~ # x", "b  #"),
+        *('"\\x41"', '"\\/"', "{a: b, a: c}", "{a:b}", "{ a: b }", "{a: [b]}", "{1: 2}", "{a: }", "{a: b: c}", "''''"),
+        "{a: yes, on: 1}",
+    )
+    texts = [f"k: {line}\n" for line in lines]
+    for _ in range(12_000):
+        line = chance.choice(lines)
+        at, until = sorted(chance.choices(range(len(line) + 1), k=2))
+        changed = (line[:at] + line[until:], line[:until] + line[at:], line[at:until], line + line[at:])
+        texts.append(f"k: {chance.choice(changed)}\n")
+
+    assert differences(texts, may_refuse=True)[:5] == []
+    assert sum(map(is_quick, texts)) > len(texts) // 4
+
+
+def test_a_key_that_stands_twice_is_read_alike() -> None:
+    pairs = [(a, b, c) for a in "123" for b in "123" for c in ("", "  d: 1\n", "  d: 2\n")]
+
+    assert differences([f"k: 1\na: {a}\na: {b}\n{'a:' if c else 'c: 1'}\n{c}" for a, b, c in pairs]) == []
+    assert differences([f"k: 1\na:\n{c or '  b: 1'}\na: {a}\nc: {b}\n" for a, b, c in pairs]) == []
+
+
 def test_indentation_is_read_alike() -> None:
     """Shapes that are one space or one dash away from a block inside of another."""
     texts = [
@@ -169,3 +291,9 @@ def test_shapes_are_read_alike() -> None:
     ]
 
     assert differences(texts, may_refuse=True)[:20] == []
+
+
+def test_characters_that_stand_for_block_scalars_are_refused_where_they_are_written() -> None:
+    texts = [f"k: {text}\n" for text in ("\1x", "\1x\2y", "a\2b")] + ["k:\n- \1x\n", "a: |\n  x\nk: \1y\n"]
+
+    assert [as_we_read(text, exactly=False) for text in texts] == [REFUSED] * len(texts)

@@ -120,7 +120,7 @@ ARGUMENTS = [
 
 @pytest.mark.parametrize(("arguments", "expected"), ARGUMENTS)
 def test_hosts_in_arguments(arguments: list[str], expected: list[str]) -> None:
-    assert [f"{index} {shown(host)}" for index, host in hosts_in_arguments(arguments)] == expected
+    assert [f"{index} {shown(host)}" for index, host in hosts_in_arguments(tuple(arguments))] == expected
 
 
 FILES = {

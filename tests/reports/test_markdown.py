@@ -174,7 +174,7 @@ def test_what_does_not_fit_below_is_counted_too() -> None:
 
     shown = text.count("\n- `image-pinned` · `prod`: `reason ")
     assert 500 < shown < MANY
-    assert f"\n\n**{MANY - shown} more lines** did not fit here.\n\n</details>\n" in text
+    assert f"\n\n**{MANY - shown:,} more lines** did not fit here.\n\n</details>\n" in text
     assert "\n\n**5 more errors** did not fit here.\n\n" in text
 
 

@@ -10,14 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from policy.errors import PolicyError
-from policy.findings import Place
-from policy.reports.excerpt import display_width
+from policy.findings import Place, Severity
+from policy.reports.excerpt import display_width, excerpt
 from policy.reports.plain import one_line
 from policy.reports.text import render
 from policy.result import LocatedFinding, LocatedSkip, OverlayResult
 from tests.reports.builders import finding, findings, result
 
 NOWHERE = Path("/nowhere")
+severities = st.sampled_from(Severity)
+places = st.builds(Place, st.sampled_from(["a.yaml", "b.yaml"]), st.integers(1, 9))
 LONG = "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen"
 
 
@@ -83,6 +85,22 @@ def test_a_place_that_cannot_be_quoted_has_its_message(source: Path) -> None:
         assert lines[2] == "        | it is wrong"
 
 
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"])
+def test_every_line_of_a_long_file_can_be_quoted(source: Path, end: bytes) -> None:
+    lines = [f"{number}: {'x' * (number % 97 + 1)}" for number in range(3_000)]
+    lines[1_000] = "y" * 40_000
+    lines[2_000] = "a\u2028b"
+    source.write_bytes(b"\xef\xbb\xbf" + b"".join(line.encode() + end for line in lines))
+
+    quotes = [excerpt(Place("shop.yaml", number), source.parent, columns=50_000) for number in range(1, 3_003)]
+
+    assert [quote.source if quote else None for quote in quotes] == [
+        *(line.replace("\u2028", "\\u2028") for line in lines),
+        "",
+        None,
+    ]
+
+
 @pytest.mark.parametrize("width", [40, 80, 120])
 @pytest.mark.parametrize("message", [LONG, f"{LONG}\n  {LONG}\n  total", f"wrong {'x' * 500}"])
 def test_no_word_of_a_message_is_lost(source: Path, width: int, message: str) -> None:
@@ -143,3 +161,53 @@ def test_many_findings_end_with_a_table_of_rules() -> None:
 
     assert "\n\n17  b\n 3  a\n\n" in many
     assert "17  b" not in few
+
+
+def test_of_many_findings_the_first_are_shown_and_the_others_counted() -> None:
+    lines = [("error", "a", number) for number in range(23)] + [("warning", "b", number) for number in range(1_025)]
+    found = [
+        finding(severity=Severity(level), rule=rule, place=Place("shop.yaml", number + 1), message=f"{rule}{number}")
+        for level, rule, number in lines
+    ]
+    skips = [LocatedSkip("c", ("prod",), None, f"c{number}") for number in range(22)]
+    whole = result(found, skipped=tuple(skips), accepted=(), rules=3)
+
+    text = render(whole, root=NOWHERE, color=False, first=20)
+
+    assert re.findall(r"\| (\w+)$", text, re.MULTILINE) == [f"{rule}{number}" for rule in "ab" for number in range(20)]
+    assert re.findall(r"why: (\w+)$", text, re.MULTILINE) == [f"c{number}" for number in range(20)]
+    assert re.findall(r"(\w+)\n(?:  fix: .*\n)?  … and (.*)\n", text) == [
+        ("a19", "3 more of this rule: --all shows them"),
+        ("b19", "1,005 more of this rule: --all shows them"),
+        ("c19", "2 more of this rule: --all shows them"),
+    ]
+    assert text.endswith(
+        "\n\n1,025  b\n   23  a\n\n"
+        "prod  rendered 3 objects, schema-valid for Kubernetes 1.34, policy: 1,048 findings\n"
+        "not shown: 1,008 findings, 2 not checked; --all shows everything\n"
+        "3 rules: 23 errors, 1,025 warnings, 22 not checked\n"
+    )
+
+
+def test_findings_of_one_cause_are_all_shown_or_none() -> None:
+    place = Place("shop.yaml", 1)
+    found = [finding(place=place, message=f"m{number}") for number in range(5)]
+    other = finding(place=Place("shop.yaml", 2), message="other")
+
+    text = render(result([*found, other]), root=NOWHERE, color=False, first=2)
+
+    assert re.findall(r"\| (\w+)$", text, re.MULTILINE) == ["m0", "m1", "m2", "m3", "m4"]
+    assert "… and 1 more of this rule" in text
+
+
+@given(st.lists(st.builds(finding, rule=st.sampled_from("abc"), place=places, severity=severities), max_size=40))
+def test_what_is_shown_is_the_same_when_all_is_shown(found: list[LocatedFinding]) -> None:
+    found.sort(key=lambda each: (each.severity is Severity.WARNING, each.place, each.rule))
+
+    def blocks(first: int | None) -> list[str]:
+        text = render(result(found), root=NOWHERE, color=False, first=first)
+        return re.sub(r"  … and .*\n|not shown: .*\n", "", f"{text}\n").split("\n\n")
+
+    every = iter(blocks(None))
+    assert all(block in every for block in blocks(3))
+    assert blocks(40) == blocks(None)

@@ -12,7 +12,8 @@ import msgspec
 import yaml
 
 from policy.connectivity.isolation import Isolation
-from policy.connectivity.topology import FILE_NAME, Topology, load_topology
+from policy.connectivity.topology import FILE_NAME, Topology
+from policy.connectivity.topology_file import load_topology
 from policy.engine import check
 from policy.findings import Finding, Place
 from policy.manifests.decode import resources_of
@@ -20,7 +21,7 @@ from policy.manifests.index import Index
 from policy.manifests.load import load_documents
 from policy.rules import RULES
 from policy.rules.rule import Context, Rule
-from policy.rules.subjects import subjects
+from policy.rules.subjects import answers
 from policy.settings import Settings, load_settings
 from policy.targets import targets
 
@@ -114,12 +115,11 @@ def _run_on_manifests(rule: Rule, case: Case, folder: Path) -> tuple[list[dict[s
     )
     findings: list[dict[str, str]] = []
     skipped: list[str] = []
-    for subject in subjects(rule.applies_to, index, None):
-        for said in rule.check(subject, context):
-            if isinstance(said, Finding):
-                findings.append(_described(said))
-            else:
-                skipped.append(said.reason)
+    for said in answers(rule, context, None):
+        if isinstance(said, Finding):
+            findings.append(_described(said))
+        else:
+            skipped.append(said.reason)
     return findings, skipped
 
 

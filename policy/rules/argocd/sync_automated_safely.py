@@ -45,11 +45,11 @@ to 3 min.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from policy.argocd.objects import Application, Automated, Retry
 from policy.findings import Finding, Severity
+from policy.patterns import Pattern
 from policy.rules.rule import Context, Options, Rule
 from policy.rules.subjects import Repository
 
@@ -58,7 +58,7 @@ _UNSAFE = {
     "Replace=true": "replaces objects whole, and deletes what cannot be replaced",
     "Validate=false": "applies what the API server would refuse",
 }
-_DURATION = re.compile(r"\d+|(?:\d+(?:\.\d+)?(?:ns|us|µs|ms|s|m|h))+")
+_DURATION = Pattern(r"\d+|(?:\d+(?:\.\d+)?(?:ns|us|µs|ms|s|m|h))+")
 """Seconds, or a duration of Go."""
 
 

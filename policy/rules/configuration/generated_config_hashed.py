@@ -31,17 +31,17 @@ configMapGenerator:
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from policy.findings import Finding, Severity
 from policy.manifests.index import Index
 from policy.manifests.references import of_workload
 from policy.manifests.secret_uses import secret_uses
+from policy.patterns import Pattern
 from policy.rules.rule import Context, Rule
 
 _GENERATORS = ("configMapGenerator", "secretGenerator")
-_HASHED = re.compile(r"-[2456789bcdfghkmt]{10}$")
+_HASHED = Pattern(r"-[2456789bcdfghkmt]{10}$")
 """The letters that Kustomize writes a hash with."""
 
 

@@ -35,8 +35,8 @@ egress:
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from policy.connectivity.contract import Broken
 from policy.connectivity.isolation import Isolation
 from policy.connectivity.policies import TYPES, Direction
 from policy.connectivity.ports import described, port_set
@@ -45,6 +45,9 @@ from policy.findings import Field, Finding, ObjectRef, Place, Severity
 from policy.manifests.index import Index
 from policy.manifests.resources import NetworkPolicy
 from policy.rules.rule import Context, Rule
+
+if TYPE_CHECKING:
+    from policy.connectivity.contract import Broken
 
 
 def check(index: Index, context: Context) -> Iterator[Finding]:

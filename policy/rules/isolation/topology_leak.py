@@ -43,9 +43,9 @@ ingress:
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from policy.connectivity.addresses import Interval, interval_of
-from policy.connectivity.contract import Leak
 from policy.connectivity.endpoints import EndpointKind
 from policy.connectivity.isolation import Isolation
 from policy.connectivity.policies import TYPES
@@ -55,6 +55,9 @@ from policy.findings import Field, Finding, Severity, Skipped
 from policy.manifests.index import Index
 from policy.manifests.workloads import Workload
 from policy.rules.rule import Context, Rule
+
+if TYPE_CHECKING:
+    from policy.connectivity.contract import Leak
 
 
 def check(index: Index, context: Context) -> Iterator[Finding | Skipped]:

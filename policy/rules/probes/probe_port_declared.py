@@ -107,4 +107,4 @@ def _is(item: ContainerPort, port: IntOrString) -> bool:
     return port == (item.name if isinstance(port, str) else item.container_port)
 
 
-RULE = Rule(id="probe-port-declared", applies_to=Workload, severity=Severity.ERROR, check=check)
+RULE = Rule(id="probe-port-declared", applies_to=Workload, severity=Severity.ERROR, check=check, by_settings=True)

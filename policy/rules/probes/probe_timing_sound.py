@@ -105,4 +105,4 @@ def _startup(container: Container) -> Iterator[Finding]:
             return
 
 
-RULE = Rule(id="probe-timing-sound", applies_to=Container, severity=Severity.WARNING, check=check)
+RULE = Rule(id="probe-timing-sound", applies_to=Container, severity=Severity.WARNING, check=check, by_settings=True)

@@ -84,4 +84,4 @@ def _number(port: IntOrString, container: Container) -> IntOrString:
     return next((item.container_port for item in container.spec.ports or () if item.name == port), port)
 
 
-RULE = Rule(id="probes-differ", applies_to=Container, severity=Severity.WARNING, check=check)
+RULE = Rule(id="probes-differ", applies_to=Container, severity=Severity.WARNING, check=check, by_settings=True)

@@ -47,4 +47,4 @@ def check(workload: Workload, context: Context) -> Iterator[Finding]:
             )
 
 
-RULE = Rule(id="readiness-probe-set", applies_to=Workload, severity=Severity.ERROR, check=check)
+RULE = Rule(id="readiness-probe-set", applies_to=Workload, severity=Severity.ERROR, check=check, by_settings=True)

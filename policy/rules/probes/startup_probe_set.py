@@ -59,4 +59,4 @@ def check(workload: Workload, context: Context) -> Iterator[Finding]:
             )
 
 
-RULE = Rule(id="startup-probe-set", applies_to=Workload, severity=Severity.WARNING, check=check)
+RULE = Rule(id="startup-probe-set", applies_to=Workload, severity=Severity.WARNING, check=check, by_settings=True)

@@ -53,4 +53,4 @@ def check(workload: Workload, context: Context) -> Iterator[Finding]:
         )
 
 
-RULE = Rule(id="empty-dir-bounded", applies_to=Workload, severity=Severity.ERROR, check=check)
+RULE = Rule(id="empty-dir-bounded", applies_to=Workload, severity=Severity.ERROR, check=check, by_settings=True)

@@ -65,4 +65,5 @@ RULE = Rule(
     severity=Severity.WARNING,
     check=check,
     options=EphemeralStorageOptions,
+    by_settings=True,
 )

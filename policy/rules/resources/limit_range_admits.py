@@ -31,7 +31,6 @@ claims that a StatefulSet or a generic ephemeral volume makes. A LimitRange that
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from fractions import Fraction
 
 from policy.findings import Field, Finding, Severity
 from policy.manifests.claims import Claim, claim_of, claims_per_pod
@@ -50,10 +49,9 @@ def check(index: Index, context: Context) -> Iterator[Finding]:
     for limit_range in index.all(LimitRange):
         for number, item in enumerate(limit_range.spec.limits or ()):
             yield from _contradictions(limit_range, number, item)
-    for workload in index.workloads:
-        requirements = index.requirements_of(workload)
+    for workload in index.workloads if index.all(LimitRange) else ():
         for limit_range in index.limit_ranges_in(workload.namespace):
-            yield from _pod(workload, requirements, limit_range)
+            yield from _pod(workload, index.requirements_of(workload), limit_range)
             for claim in claims_per_pod(workload):
                 yield from _claim(claim, limit_range)
     for claim_object in index.all(PersistentVolumeClaim):
@@ -176,13 +174,13 @@ def _above(value: int | None, what: str, bound: int | None, resource: str, *, re
 def _too_far_apart(request: int | None, limit: int | None, ratio: int | None, resource: str) -> str | None:
     if ratio is None:
         return None
-    bound = f"the highest ratio {float(Fraction(ratio, NANO)):g}"
+    bound = f"the highest ratio {ratio / NANO:g}"
     if not request or not limit:
         return f"lacks a {resource} {'limit' if request else 'request'}, under {bound}"
-    if Fraction(limit, request) <= Fraction(ratio, NANO):
+    if request < 0 or limit * NANO <= ratio * request:
         return None
     return (
-        f"has a {resource} limit of {format_quantity(limit, resource)}, {float(Fraction(limit, request)):.5g} times "
+        f"has a {resource} limit of {format_quantity(limit, resource)}, {limit / request:.5g} times "
         f"its request of {format_quantity(request, resource)}, above {bound}"
     )
 

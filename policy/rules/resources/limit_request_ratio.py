@@ -30,7 +30,8 @@ resources:
 from __future__ import annotations
 
 from collections.abc import Iterator
-from fractions import Fraction
+from decimal import Decimal
+from functools import lru_cache
 
 from policy.findings import Finding, Severity
 from policy.manifests.quantities import format_quantity
@@ -50,11 +51,11 @@ def check(workload: Workload, context: Context) -> Iterator[Finding]:
     for item in context.index.requirements_of(workload).containers:
         for resource, highest in (("cpu", options.cpu), ("memory", options.memory)):
             request, limit = item.effective.requests.get(resource), item.effective.limits.get(resource)
-            if request and limit and request.value and limit.value > request.value * Fraction(str(highest)):
+            if request and limit and request.value and _is_more(limit.value, request.value, highest):
                 yield Finding(
                     at=item.container.field("resources", "limits", resource),
                     message=f"{item.container} is limited to {format_quantity(limit.value, resource)} {resource}, "
-                    f"{float(Fraction(limit.value, request.value)):.5g} times its request of "
+                    f"{limit.value / request.value:.5g} times its request of "
                     f"{format_quantity(request.value, resource)}; {highest:g} times is accepted",
                     fix="raise the request or lower the limit",
                     related=tuple(
@@ -63,4 +64,22 @@ def check(workload: Workload, context: Context) -> Iterator[Finding]:
                 )
 
 
-RULE = Rule(id="limit-request-ratio", applies_to=Workload, severity=Severity.WARNING, check=check, options=RatioOptions)
+def _is_more(limit: int, request: int, times: float) -> bool:
+    above, below = _exactly(times)
+    return limit * below > request * above
+
+
+@lru_cache(maxsize=8)
+def _exactly(times: float) -> tuple[int, int]:
+    """A ratio as it is written in policy.toml, as a fraction."""
+    return Decimal(str(times)).as_integer_ratio()
+
+
+RULE = Rule(
+    id="limit-request-ratio",
+    applies_to=Workload,
+    severity=Severity.WARNING,
+    check=check,
+    options=RatioOptions,
+    by_settings=True,
+)

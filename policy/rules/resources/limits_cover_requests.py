@@ -115,4 +115,4 @@ def _pod(workload: Workload, requirements: PodRequirements, pod: Requirements) -
                 )
 
 
-RULE = Rule(id="limits-cover-requests", applies_to=Workload, severity=Severity.ERROR, check=check)
+RULE = Rule(id="limits-cover-requests", applies_to=Workload, severity=Severity.ERROR, check=check, by_settings=True)

@@ -69,4 +69,11 @@ def check(workload: Workload, context: Context) -> Iterator[Finding]:
             )
 
 
-RULE = Rule(id="limits-set", applies_to=Workload, severity=Severity.ERROR, check=check, options=LimitsOptions)
+RULE = Rule(
+    id="limits-set",
+    applies_to=Workload,
+    severity=Severity.ERROR,
+    check=check,
+    options=LimitsOptions,
+    by_settings=True,
+)

@@ -66,4 +66,11 @@ def check(workload: Workload, context: Context) -> Iterator[Finding]:
             )
 
 
-RULE = Rule(id="requests-set", applies_to=Workload, severity=Severity.ERROR, check=check, options=RequestsOptions)
+RULE = Rule(
+    id="requests-set",
+    applies_to=Workload,
+    severity=Severity.ERROR,
+    check=check,
+    options=RequestsOptions,
+    by_settings=True,
+)

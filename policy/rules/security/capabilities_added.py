@@ -59,4 +59,5 @@ RULE = Rule(
     severity=Severity.ERROR,
     check=check,
     options=CapabilitiesAddedOptions,
+    by_settings=True,
 )

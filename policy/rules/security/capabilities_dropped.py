@@ -55,4 +55,4 @@ def _says(dropped: tuple[str, ...]) -> str:
     return f"drops only {', '.join(dropped)}" if dropped else "drops no capabilities"
 
 
-RULE = Rule(id="capabilities-dropped", applies_to=Workload, severity=Severity.ERROR, check=check)
+RULE = Rule(id="capabilities-dropped", applies_to=Workload, severity=Severity.ERROR, check=check, by_settings=True)

@@ -48,4 +48,4 @@ def check(workload: Workload, context: Context) -> Iterator[Finding]:
             )
 
 
-RULE = Rule(id="no-privilege-escalation", applies_to=Workload, severity=Severity.ERROR, check=check)
+RULE = Rule(id="no-privilege-escalation", applies_to=Workload, severity=Severity.ERROR, check=check, by_settings=True)

@@ -54,4 +54,4 @@ def check(workload: Workload, context: Context) -> Iterator[Finding]:
             )
 
 
-RULE = Rule(id="no-unsafe-sysctl", applies_to=Workload, severity=Severity.ERROR, check=check)
+RULE = Rule(id="no-unsafe-sysctl", applies_to=Workload, severity=Severity.ERROR, check=check, by_settings=True)

@@ -37,7 +37,8 @@ metadata:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Literal
 
 from policy.findings import Finding, Severity
@@ -78,8 +79,12 @@ def check(index: Index, context: Context) -> Iterator[Finding]:
                 level, version = _enforced(namespace)
                 who = level.value
         policies = {target: min(target, version) for target in targets}
-        for workload in workloads:
-            yield from _pods(workload, level, policies, who)
+        yield from _of_namespace(index, name, partial(_refused, level=level, policies=policies, who=who))
+
+
+def _of_namespace(index: Index, namespace: str, refused: Callable[[Workload], Iterator[Finding]]) -> Iterator[Finding]:
+    for workload in index.workloads_where(lambda item: any(refused(item)), namespace):
+        yield from refused(workload)
 
 
 def _label(namespace: Namespace, key: str) -> str | None:
@@ -122,7 +127,7 @@ def _version_finding(namespace: Namespace) -> Iterator[Finding]:
         )
 
 
-def _pods(workload: Workload, level: Level, policies: Mapping[int, int], who: str) -> Iterator[Finding]:
+def _refused(workload: Workload, level: Level, policies: Mapping[int, int], who: str) -> Iterator[Finding]:
     """``policies`` is the policy version that applies on each version of Kubernetes."""
     for violation in violations(workload, level):
         refusing = [target for target, policy in policies.items() if violation.holds_in(policy)]

@@ -39,4 +39,4 @@ def check(workload: Workload, context: Context) -> Iterator[Finding]:
             )
 
 
-RULE = Rule(id="proc-mount-default", applies_to=Workload, severity=Severity.ERROR, check=check)
+RULE = Rule(id="proc-mount-default", applies_to=Workload, severity=Severity.ERROR, check=check, by_settings=True)

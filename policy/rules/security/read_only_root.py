@@ -46,4 +46,4 @@ def check(workload: Workload, context: Context) -> Iterator[Finding]:
             )
 
 
-RULE = Rule(id="read-only-root", applies_to=Workload, severity=Severity.ERROR, check=check)
+RULE = Rule(id="read-only-root", applies_to=Workload, severity=Severity.ERROR, check=check, by_settings=True)

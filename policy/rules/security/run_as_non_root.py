@@ -68,4 +68,4 @@ def _may_be_root(setting: Effective[bool], who: str) -> Finding:
     )
 
 
-RULE = Rule(id="run-as-non-root", applies_to=Workload, severity=Severity.ERROR, check=check)
+RULE = Rule(id="run-as-non-root", applies_to=Workload, severity=Severity.ERROR, check=check, by_settings=True)

@@ -55,4 +55,4 @@ def check(workload: Workload, context: Context) -> Iterator[Finding]:
         )
 
 
-RULE = Rule(id="seccomp-set", applies_to=Workload, severity=Severity.ERROR, check=check)
+RULE = Rule(id="seccomp-set", applies_to=Workload, severity=Severity.ERROR, check=check, by_settings=True)

@@ -55,4 +55,11 @@ def check(workload: Workload, context: Context) -> Iterator[Finding]:
             )
 
 
-RULE = Rule(id="user-id-high", applies_to=Workload, severity=Severity.WARNING, check=check, options=UserIdHighOptions)
+RULE = Rule(
+    id="user-id-high",
+    applies_to=Workload,
+    severity=Severity.WARNING,
+    check=check,
+    options=UserIdHighOptions,
+    by_settings=True,
+)

@@ -63,4 +63,5 @@ RULE = Rule(
     severity=Severity.ERROR,
     check=check,
     options=VolumeTypeAllowedOptions,
+    by_settings=True,
 )

@@ -59,7 +59,7 @@ def check(index: Index, context: Context) -> Iterator[Finding | Skipped]:
             else:
                 yield from _missing(port, at, workloads)
                 yield from _untranslated(service, port, at, workloads)
-    for workload in index.workloads:
+    for workload in index.workloads_where(lambda item: any(_declarations(item))):
         yield from _declarations(workload)
 
 
