@@ -24,7 +24,8 @@ def images_of(kustomize: Path, overlay: Path) -> list[Image]:
         rendered = render(kustomize, overlay)
     except PolicyError as error:
         raise ClusterError(str(error)) from error
-    found = {text for document in yaml.safe_load_all(rendered) for text in _images(document)}
+    documents = yaml.load_all(rendered, Loader=yaml.CSafeLoader)
+    found = {text for document in documents for text in _images(document)}
     return [parse_image(text) for text in sorted(found)]
 
 

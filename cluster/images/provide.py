@@ -15,6 +15,7 @@ from cluster.images.packages import Archive, Package
 from cluster.images.recipes import ASSUMED, BASE, FILES, RECIPES, Program, Recipe
 from cluster.images.tree import LINKED_FOLDERS, UNUSED, Tree
 from tools.build import cache_folder
+from tools.commands import say
 
 USER = 10001
 """As whom every pod of the overlays runs."""
@@ -113,6 +114,7 @@ class _Maker:
     def _unpack(self, release: str, packages: Iterable[Package], name: str, without: Iterable[str]) -> Tree:
         tree = Tree()
         fetched = self._archive(release).fetch(list(packages), self._scratch / f"packages-{name}", name)
+        say(f"unpacking {name}")
         for file in fetched:
             tree.add_package(file, {*UNUSED, *without})
             file.unlink()

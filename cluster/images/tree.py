@@ -77,23 +77,22 @@ class Tree:
             raise ClusterError(f"{file.name} cannot be unpacked: dpkg-deb ended with {unpacking.returncode}")
 
     def _add_archive(self, archive: tarfile.TarFile, without: Container[str]) -> None:
+        files: dict[str, Entry] = {}  # those too that are left out: another name may stand for the same file
         for member in archive:
             path = _path(member.name)
-            if path in ("", *LINKED_FOLDERS) or _is_below(path, without):
-                continue
             mode = stat.S_IMODE(member.mode) & ~(stat.S_ISUID | stat.S_ISGID)
             if member.isdir():
-                self.entries.setdefault(path, Entry(tarfile.DIRTYPE, mode))
+                entry = self.entries.get(path, Entry(tarfile.DIRTYPE, mode))
             elif member.issym():
-                self.add_link(path, member.linkname)
-            elif member.islnk():  # a second name of a file before it in the archive
-                self.entries[path] = self.entries[_path(member.linkname)]
-            elif member.isreg():
-                content = archive.extractfile(member)
-                assert content is not None
-                self.add_file(path, content.read(), mode)
+                entry = Entry(tarfile.SYMTYPE, 0o777, target=member.linkname)
+            elif member.islnk():
+                entry = files[_path(member.linkname)]
+            elif (content := archive.extractfile(member)) is not None:
+                entry = files[path] = Entry(tarfile.REGTYPE, mode, content.read())
             else:
                 raise ClusterError(f"{member.name} is neither a file, a folder nor a link")
+            if path not in ("", *LINKED_FOLDERS) and not _is_below(path, without):
+                self.entries[path] = entry
 
     def write(self, output: BinaryIO) -> None:
         """Write it as a tar archive; a folder stands before what is in it."""

@@ -171,7 +171,8 @@ class Container:
         security = self.pod["securityContext"] | self.spec["securityContext"]
         limits = self.spec["resources"]["limits"]
         environment = dict(one.split("=", 1) for one in self.config.get("Env", ()))
-        environment |= {one["name"]: _value(one) for one in self.spec.get("env", ())} | self.environment
+        environment |= {one["name"]: _value(one) for one in self.spec.get("env", ())}
+        environment |= self.environment
         assert security["capabilities"] == {"drop": ["ALL"]}
         return {
             "ociVersion": "1.0.2",

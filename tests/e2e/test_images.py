@@ -9,13 +9,17 @@ from typing import Any
 
 import pytest
 
-from cluster.images import provide_images
+from cluster.images import TOOLS, provide_images
+from cluster.images.layout import digest_of
+from cluster.images.packages import NoArchiveError
+from cluster.images.provide import make_images
 from cluster.repository import ROOT
 from cluster.waiting import until
 from policy.manifests.images import parse_image
 from tests.e2e.containers import PASSWORD, RUNC, Container, Network, unpack
 from tests.manifests.api_server import NAMESPACE, TOKEN, api_server, make_certificate
 from tests.manifests.rendered import container, of_kind, overlay
+from tools.build import provide
 
 DATABASES = ("orders-db", "products-db", "users-db")
 SERVERS = [
@@ -35,7 +39,11 @@ Make = Callable[[str, str], Container]
 def images(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, tuple[Path, Mapping[str, Any]]]:
     """By name: the unpacked image, and its configuration."""
     folder = tmp_path_factory.mktemp("images")
-    layouts = provide_images(ROOT / ".tools")
+    provide(ROOT, TOOLS)
+    try:
+        layouts = provide_images(ROOT / ".tools")
+    except NoArchiveError as error:
+        pytest.skip(str(error))
     return {
         name: (folder / str(number), unpack(layout, folder / str(number)))
         for number, (name, layout) in enumerate(layouts.items())
@@ -180,3 +188,16 @@ def test_hardened_container_can_write_nowhere_else(make: Make) -> None:
         assert database.execute("id", "-u").stdout == "10001\n"
         assert "Read-only file system" in database.execute("touch", "/var/lib/postgresql/here").stderr
         assert "CapEff:\t0000000000000000" in database.execute("cat", "/proc/1/status").stdout
+
+
+def test_same_packages_give_the_same_digest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    digests = []
+    for cache in ("one", "other"):
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / cache))
+        try:
+            (layout,) = make_images(["docker.io/library/redis"], ROOT / ".tools").values()
+        except NoArchiveError as error:
+            pytest.skip(str(error))
+        assert layout.is_relative_to(tmp_path / cache)
+        digests.append(digest_of(layout))
+    assert digests[0] == digests[1]
