@@ -83,7 +83,7 @@ class ArgoCD:
         secret = until(
             "Argo CD has made its first password",
             lambda: self.kubectl.get("secret", "argocd-initial-admin-secret", NAMESPACE),
-            seconds=30,
+            seconds=_READY_SECONDS,
             by=self.state.process(SERVER),
         )
         return base64.b64decode(secret["data"]["password"]).decode()

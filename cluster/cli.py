@@ -39,6 +39,7 @@ def _parser() -> argparse.ArgumentParser:
     up.add_argument(
         "--no-pods", action="store_true", help="kwok in place of nodes and pods; without it, root is needed"
     )
+    up.add_argument("--empty", action="store_true", help="deploy nothing, and start no Git server")
     up.set_defaults(run=_up)
     down = commands.add_parser("down", help="end and delete all of it")
     down.set_defaults(run=_down)
@@ -53,11 +54,12 @@ def _parser() -> argparse.ArgumentParser:
 
 def _up(parsed: argparse.Namespace, state: State) -> int:
     cluster = _cluster_to_start(state, with_pods=not parsed.no_pods)
-    if not cluster.up():
+    if not cluster.up(empty=parsed.empty):
         cluster.enter()
         print("it is up already")
     print(f"kubectl   export KUBECONFIG={state.kubeconfig}")
-    print(f"git       cd {state.clone}; what is pushed from there is deployed")
+    if not parsed.empty:
+        print(f"git       cd {state.clone}; what is pushed from there is deployed")
     print(f"Argo CD   {state.server_url} (API only), admin, {cluster.argocd.password()}")
     if state.with_pods.exists():
         print(f"network   {state.entrance} COMMAND runs a command where all of it can be reached")

@@ -17,7 +17,8 @@ from cluster.state import HOST, State
 from cluster.waiting import until
 
 NODE = "fake"
-_ANNOTATION = "kwok.x-k8s.io/node"
+ANNOTATION = "kwok.x-k8s.io/node"
+"""A node that bears it is kwok's: whatever image its pods name, nobody pulls it."""
 _METRICS = "/metrics/nodes/{nodeName}/metrics/resource"
 _VOLUMES = 24
 _CAPACITY = {"cpu": "32", "ephemeral-storage": "500Gi", "memory": "64Gi", "pods": "200"}
@@ -37,7 +38,7 @@ def start_fake_node(state: State, kubectl: Kubectl, tools: Path, *, storage_clas
             tools / "bin" / "kwok",
             f"--kubeconfig={state.kubeconfig}",
             f"--config={stages}",
-            f"--manage-nodes-with-annotation-selector={_ANNOTATION}=fake",
+            f"--manage-nodes-with-annotation-selector={ANNOTATION}=fake",
             f"--cidr={PODS}",
             f"--node-ip={HOST}",
             f"--server-address={HOST}:{state.port('kwok')}",
@@ -50,11 +51,11 @@ def start_fake_node(state: State, kubectl: Kubectl, tools: Path, *, storage_clas
     kubectl.apply(*(_volume(number, storage_class) for number in range(_VOLUMES)))
     if kubectl.get("node", NODE) is None:
         kubectl.apply(_node())
-    until("the node is ready", lambda: _is_ready(kubectl.get("node", NODE)), seconds=30, by=kwok)
+    until("the node is ready", lambda: _is_ready(kubectl.get("node", NODE)), seconds=90, by=kwok)
 
 
 def _node() -> dict[str, object]:
-    annotations = {_ANNOTATION: "fake", "metrics.k8s.io/resource-metrics-path": _METRICS.format(nodeName=NODE)}
+    annotations = {ANNOTATION: "fake", "metrics.k8s.io/resource-metrics-path": _METRICS.format(nodeName=NODE)}
     labels = {"kubernetes.io/hostname": NODE, "kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64"}
     return {
         "apiVersion": "v1",

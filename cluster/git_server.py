@@ -1,6 +1,6 @@
-"""A Git server: the smart HTTP protocol by ``git http-backend``, for whoever reaches the loopback address.
+"""A Git server: the smart HTTP protocol by ``git http-backend``, for whoever reaches the address.
 
-``python -m cluster.git_server FOLDER PORT`` serves the bare repositories of a folder.
+``python -m cluster.git_server FOLDER ADDRESS PORT`` serves the bare repositories of a folder.
 https://git-scm.com/docs/git-http-backend
 """
 
@@ -13,8 +13,6 @@ import urllib.parse
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-
-from cluster.state import HOST
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -71,9 +69,9 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(content)
 
 
-def main(folder: str, port: str) -> None:
+def main(folder: str, address: str, port: str) -> None:
     """Serve until ended."""
-    ThreadingHTTPServer((HOST, int(port)), partial(Handler, Path(folder))).serve_forever()
+    ThreadingHTTPServer((address, int(port)), partial(Handler, Path(folder))).serve_forever()
 
 
 if __name__ == "__main__":

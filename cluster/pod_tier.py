@@ -65,8 +65,8 @@ class PodCluster(Cluster):
         self.machine.start()
         self.state.choose_ports(**{"api-server": _API_PORT})
 
-    def steps(self) -> Iterator[Step]:
-        """What is started, in this order."""
+    def steps(self, *, empty: bool) -> Iterator[Step]:
+        """What is started, in this order; ``empty``: nothing that deploys."""
         yield "etcd, API server, controllers", lambda: self.control_plane.start(self.kubectl)
         yield "which node a pod is for", lambda: place_pods(self.kubectl)
         yield "registry", lambda: start_registry(self.state, self.tools)
@@ -77,8 +77,9 @@ class PodCluster(Cluster):
         yield "volumes", lambda: make_storage(self.node)
         yield "a node of kwok", self._start_fake_node
         yield "metrics-server", lambda: start_metrics_server(self.state, self.kubectl, self.tools)
-        yield "Git server", self.start_git
-        yield "Argo CD", self.start_argocd
+        if not empty:
+            yield "Git server", self.start_git
+        yield "Argo CD", lambda: self.start_argocd(empty=empty)
 
     def start_git(self) -> None:
         """The server, with this checkout's last commit; in its overlays, the digests of the images that are here."""

@@ -134,6 +134,10 @@ class Process:
     def _write_record(self, pid: int) -> None:
         part = self.record.with_suffix(".part")
         part.write_text(json.dumps({"pid": pid, "started": _running_since(pid)}))
+        # The order of the records is that of the first starts, which is that of who needs whom.
+        with contextlib.suppress(FileNotFoundError):
+            before = self.record.stat()
+            os.utime(part, ns=(before.st_atime_ns, before.st_mtime_ns))
         part.replace(self.record)
 
     def _wait(self, seconds: float) -> bool:

@@ -16,6 +16,7 @@ from cluster.waiting import until
 ROOT = Path(__file__).resolve().parent.parent
 BRANCH = "main"
 INSTALLATION = "argocd/installation.yaml"
+_GIT_SECONDS = 120
 
 
 def git(folder: Path, *arguments: str | Path) -> str:
@@ -24,7 +25,11 @@ def git(folder: Path, *arguments: str | Path) -> str:
     environment |= {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1", "GIT_TERMINAL_PROMPT": "0"}
     command = ["git", "-C", os.fspath(folder), *(os.fspath(argument) for argument in arguments)]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+        done = subprocess.run(
+            command, capture_output=True, text=True, env=environment, timeout=_GIT_SECONDS, check=False
+        )
+    except subprocess.TimeoutExpired as error:
+        raise ClusterError(f"git {arguments[0]} in {folder} does not end in {_GIT_SECONDS} s") from error
     except OSError as error:
         raise ClusterError(f"git cannot be run: {error.strerror}") from error
     if done.returncode != 0:
@@ -38,18 +43,19 @@ def start_git_server(state: State) -> None:
     if not (bare / "HEAD").exists():
         bare.parent.mkdir(parents=True, exist_ok=True)
         git(bare.parent, "init", "--quiet", "--bare", f"--initial-branch={BRANCH}", bare)
-        git(bare, "config", "http.receivepack", "true")
+        # Who reaches an address of the loopback interface may push; of another one, only read.
+        git(bare, "config", "http.receivepack", str(state.git_host == HOST).lower())
     hook = bare / "hooks" / "post-receive"
     command = [sys.executable, "-m", "cluster.webhook", f"{state.server_url}/api/webhook", state.repository_url]
     hook.write_text(f"#!/bin/sh\nPYTHONPATH={shlex.quote(str(ROOT))} exec {shlex.join(command)}\n")
     hook.chmod(0o755)
     server = state.process("git-server")
-    command = [sys.executable, "-m", "cluster.git_server", str(bare.parent), str(state.port("git"))]
+    command = [sys.executable, "-m", "cluster.git_server", str(bare.parent), state.git_host, str(state.port("git"))]
     server.start(command, cwd=ROOT)
     until(
         "the Git server answers",
         lambda: git(bare, "ls-remote", state.repository_url) is not None,
-        seconds=15,
+        seconds=60,
         by=server,
     )
 
@@ -63,6 +69,8 @@ def push_checkout(state: State) -> None:
     except ClusterError as error:
         raise ClusterError(f"this checkout's last commit is what is deployed, and there is none: {error}") from error
     git(state.folder, "clone", "--quiet", "--branch", BRANCH, state.repository_url, state.clone)
+    if state.git_host != HOST:
+        git(state.clone, "remote", "set-url", "--push", "origin", state.repository)
     git(state.clone, "config", "user.name", "somebody")
     git(state.clone, "config", "user.email", f"somebody@{HOST}")
     file = state.clone / INSTALLATION

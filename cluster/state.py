@@ -1,18 +1,19 @@
-"""Everything that a cluster keeps, in one folder: to remove the folder is to remove the cluster's last trace."""
+"""Everything that a cluster keeps, in one folder; only whose its ports are is said beside it, in the user's cache."""
 
 from __future__ import annotations
 
 import fcntl
 import json
 import shutil
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from cluster import ports
 from cluster.errors import ClusterError
 from cluster.processes import Process
+from tools.build import cache_folder
 
 PORTS = (
     *(
@@ -42,9 +43,16 @@ HOST = "127.0.0.1"
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """A cluster's folder. Nothing of it is written outside, and nothing but this cluster writes into it."""
+    """A cluster's folder. Nothing of it is written outside, and nothing but this cluster writes into it.
+
+    ``git_host`` is the address of this machine by which Argo CD reaches the Git server; ``argocd_url`` is where Argo CD
+    answers if not on a port of this cluster, and ``argocd_scheme`` is what it speaks there.
+    """
 
     folder: Path
+    git_host: str = HOST
+    argocd_url: str = ""
+    argocd_scheme: str = "http"
 
     @property
     def pki(self) -> Path:
@@ -66,11 +74,11 @@ class State:
 
     @property
     def repository_url(self) -> str:
-        return f"http://{HOST}:{self.port('git')}/{self.repository.name}"
+        return f"http://{self.git_host}:{self.port('git')}/{self.repository.name}"
 
     @property
     def server_url(self) -> str:
-        return f"http://{HOST}:{self.port('argocd-server')}"
+        return self.argocd_url or f"{self.argocd_scheme}://{HOST}:{self.port('argocd-server')}"
 
     @property
     def with_pods(self) -> Path:
@@ -91,7 +99,7 @@ class State:
         return Process(name, self.folder / "processes", self.folder / "logs")
 
     def processes(self) -> list[Process]:
-        """Those that were started, in that order."""
+        """Those that were started, in the order of their first starts."""
         records = (self.folder / "processes").glob("*.json")
         return [self.process(file.stem) for file in sorted(records, key=lambda file: file.stat().st_mtime_ns)]
 
@@ -103,14 +111,15 @@ class State:
             raise ClusterError(f"there is no cluster in {self.folder}") from error
 
     def choose_ports(self, **given: int) -> None:
-        """Take ports that are free now, unless they were chosen before; ``given`` ones are taken as they are."""
+        """Take ports that nobody else takes meanwhile, unless they were chosen before; ``given`` ones are as they are.
+
+        Raises ClusterError.
+        """
         file = self.folder / "ports.json"
         if file.exists():
             return
-        sockets = {name: socket.create_server((HOST, 0)) for name in PORTS}
-        chosen = {name: one.getsockname()[1] for name, one in sockets.items()} | given
-        for one in sockets.values():
-            one.close()
+        first = ports.claim(self.folder, len(PORTS), claims=_claims())
+        chosen = {name: first + number for number, name in enumerate(PORTS)} | given
         part = file.with_suffix(".part")
         part.write_text(json.dumps(chosen, indent=1))
         part.replace(file)
@@ -131,6 +140,12 @@ class State:
         try:
             shutil.rmtree(self.folder)
         except FileNotFoundError:
-            return
+            pass
         except OSError as error:
             raise ClusterError(f"{error.filename}: {error.strerror}") from error
+        ports.release(self.folder, claims=_claims())
+
+
+def _claims() -> Path:
+    """One file for the clusters of all checkouts."""
+    return cache_folder() / "ports.json"

@@ -43,14 +43,17 @@ class Cluster:
     def argocd(self) -> ArgoCD:
         return ArgoCD(self.state, self.kubectl, self.tools)
 
-    def up(self) -> bool:
-        """Start all that is not running. False if there was nothing to do. Raises ClusterError."""
+    def up(self, *, empty: bool = False) -> bool:
+        """Start all that is not running. False if there was nothing to do. Raises ClusterError.
+
+        An ``empty`` one has no Git server, and Argo CD has nothing to deploy.
+        """
         with self.state.alone():
             if self.is_up():
                 return False
             started = time.monotonic()
             self.prepare()
-            for what, start in self.steps():
+            for what, start in self.steps(empty=empty):
                 begun = time.monotonic()
                 start()
                 say(f"{what}: {time.monotonic() - begun:.1f} s")
@@ -61,13 +64,14 @@ class Cluster:
         """What comes before the first process of the cluster."""
         self.state.choose_ports()
 
-    def steps(self) -> Iterator[Step]:
-        """What is started, in this order."""
+    def steps(self, *, empty: bool) -> Iterator[Step]:
+        """What is started, in this order; ``empty``: nothing that deploys."""
         yield "etcd, API server, controllers", lambda: self.control_plane.start(self.kubectl)
         yield "a node of kwok", lambda: start_fake_node(self.state, self.kubectl, self.tools)
         yield "metrics", lambda: start_metrics(self.state, self.kubectl)
-        yield "Git server", self.start_git
-        yield "Argo CD", self.start_argocd
+        if not empty:
+            yield "Git server", self.start_git
+        yield "Argo CD", lambda: self.start_argocd(empty=empty)
 
     def enter(self) -> None:
         """From now on this process reaches what listens: here it does already."""
@@ -100,10 +104,11 @@ class Cluster:
         start_git_server(self.state)
         push_checkout(self.state)
 
-    def start_argocd(self) -> None:
+    def start_argocd(self, *, empty: bool = False) -> None:
         """Installed and told what to deploy, the first time; then its components."""
         if not self.state.ready.exists():
             self.argocd.install()
+        if not self.state.ready.exists() and not empty:
             self.argocd.apply(self.state.clone / "argocd")
         # Its parameters are among what was applied, and are read at the start.
         self.argocd.start()

@@ -100,7 +100,11 @@ FILES: Mapping[str, Files] = {
     "argocd-installation": Files(
         "argocd",
         "argocd-installation",
-        ("manifests/base/**/*.yaml", "manifests/crds/*.yaml", "hack/git-verify-wrapper.sh", "hack/gpg-wrapper.sh"),
+        (
+            *("manifests/base/**/*.yaml", "manifests/cluster-rbac/**/*.yaml", "manifests/crds/*.yaml"),
+            *("manifests/cluster-install/*.yaml", "manifests/namespace-install/*.yaml"),
+            *("hack/git-verify-wrapper.sh", "hack/gpg-wrapper.sh"),
+        ),
     ),
     # The kinds that Calico keeps its state in.
     "calico-crds": Files("calico", "calico-crds", ("manifests/crds.yaml",)),

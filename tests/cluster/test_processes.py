@@ -14,6 +14,7 @@ import pytest
 
 from cluster.errors import ClusterError
 from cluster.processes import Process
+from cluster.state import State
 from cluster.waiting import until
 
 SLEEP = (sys.executable, "-c", "import time; print('here', flush=True); time.sleep(60)")
@@ -70,6 +71,21 @@ def test_killed_process_can_be_started_again(process: Process) -> None:
         process.kill()
     process.start(SLEEP)
     assert process.pid() not in (None, before)
+
+
+def test_order_is_that_of_the_first_starts(tmp_path: Path) -> None:
+    """So that whoever is needed ends after those who need it, also if it was started again."""
+    state = State(tmp_path)
+    needed, needing = state.process("needed"), state.process("needing")
+    try:
+        needed.start(SLEEP)
+        needing.start(SLEEP)
+        needed.kill()
+        needed.start(SLEEP)
+        assert [one.name for one in state.processes()] == ["needed", "needing"]
+    finally:
+        needing.end()
+        needed.end()
 
 
 def test_children_end_with_it(process: Process) -> None:

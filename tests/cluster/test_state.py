@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import configparser
+import shutil
+import socket
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from cluster import ports
 from cluster.cli import main
 from cluster.errors import ClusterError
 from cluster.metrics import IDLE, pod_metrics, set_usage
-from cluster.repository import ROOT
-from cluster.state import PORTS, State
-from cluster.tier import TOOLS
+from cluster.state import HOST, PORTS, State
 
 POD = {
     "metadata": {"name": "web-1", "namespace": "shop", "labels": {"app.kubernetes.io/name": "web"}},
@@ -27,6 +28,36 @@ def test_ports_are_chosen_once_and_differ(tmp_path: Path) -> None:
     state.choose_ports()
     assert [state.port(name) for name in PORTS] == chosen
     assert len(set(chosen)) == len(PORTS)
+
+
+def test_clusters_that_start_at_once_share_no_port(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing listens yet when another cluster chooses: what was claimed is what keeps them apart."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    # Room for two clusters and no third: at random they would choose the same ports half of the time.
+    first = ports.claim(tmp_path, 2 * len(PORTS), claims=tmp_path / "room.json")
+    monkeypatch.setattr("cluster.ports._range", lambda: (first, first + 2 * len(PORTS) - 1))
+    one, another, late = (State(tmp_path / name) for name in ("one", "another", "late"))
+    for state in (one, another, late):
+        state.folder.mkdir()
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(State.choose_ports, (one, another)))
+    assert {state.port(name) for state in (one, another) for name in PORTS} == set(range(first, first + 2 * len(PORTS)))
+    with pytest.raises(ClusterError, match=r"^no \d+ ports in a row are free from \d+ to \d+$"):
+        late.choose_ports()
+    one.remove()
+    late.choose_ports()
+    shutil.rmtree(another.folder)  # by hand, without `down`: its claim ends with its folder
+    one.folder.mkdir()
+    one.choose_ports()
+
+
+def test_port_that_somebody_listens_on_is_not_chosen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = ports.claim(tmp_path, 2, claims=tmp_path / "claims.json")
+    monkeypatch.setattr("cluster.ports._range", lambda: (first, first + 1))
+    claims = tmp_path / "others.json"
+    with socket.create_server((HOST, first + 1)), pytest.raises(ClusterError, match="are free"):
+        ports.claim(tmp_path, 2, claims=claims)
+    assert ports.claim(tmp_path, 2, claims=claims) == first
 
 
 def test_port_of_no_cluster_is_one_sentence(tmp_path: Path) -> None:
@@ -80,12 +111,3 @@ def test_usage_is_what_a_workload_was_told(tmp_path: Path) -> None:
     assert told["containers"] == [{"name": "web", "usage": {"cpu": "150m", "memory": "32Mi"}}]
     assert told["timestamp"] == "2026-01-02T03:04:05Z"
     assert pod_metrics(POD, {}, "2026-01-02T03:04:05Z")["containers"][0]["usage"]["cpu"] == IDLE
-
-
-def test_end_to_end_tests_build_what_up_needs() -> None:
-    """In one go and with the progress shown, rather than in silence inside of the first test."""
-    tox = configparser.ConfigParser(interpolation=None)
-    tox.read(ROOT / "tox.ini")
-    built = tox["testenv:e2e"]["commands"].replace("\\\n", " ").splitlines()[1].split()
-    assert built[:2] == ["python", "tools/build.py"]
-    assert set(TOOLS) <= set(built[2:])

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
+
+from cluster.errors import ClusterError
 from cluster.kubectl import Kubectl, Object
+from cluster.named import NamedCluster
 from cluster.repository import git, push
 from cluster.tier import Cluster
 from cluster.waiting import until
@@ -19,9 +23,8 @@ ENVIRONMENTS = {"dev": "ecommerce-dev", "staging": "ecommerce-staging", "prod": 
 DEV = ENVIRONMENTS["dev"]
 # Each question is a kubectl of its own, which must not take the processor from what it asks about.
 ASK_SECONDS = 0.4
-SYNC_SECONDS = 240
-# Argo CD asks the repository by itself only after minutes, which is what remains if a push could not be told.
-POLL_SECONDS = 300
+# Some forty times what it takes on a quiet machine. What cannot become right any more is not waited for.
+SYNC_SECONDS = 360
 MANAGED = (
     "configmaps,cronjobs,deployments,horizontalpodautoscalers,ingresses,limitranges,networkpolicies,poddisruptionbudgets,"
     "resourcequotas,rolebindings,roles,serviceaccounts,services,statefulsets"
@@ -30,10 +33,14 @@ MANAGED = (
 
 @dataclass
 class Live:
-    """The cluster of a test session; ``seconds`` holds what was measured, by what it is, ``memory`` is in bytes."""
+    """The cluster of a test session; ``seconds`` holds what was measured, by what it is, ``memory`` is in bytes.
 
-    cluster: Cluster
+    ``digests`` are those of images that can be had for the frontend; of no image at all where no node pulls one.
+    """
+
+    cluster: Cluster | NamedCluster
     started: float
+    digests: Sequence[str] = ()
     memory: int = 0
     seconds: dict[str, list[float]] = field(default_factory=dict)
 
@@ -46,6 +53,12 @@ class Live:
         assert found is not None, f"there is no Application ecommerce-{environment}"
         return found
 
+    def digest(self, number: int) -> str:
+        """Another for each number, or at least than for the number before. Skips the test if the cluster has none."""
+        if len(self.digests) < 2:
+            pytest.skip("the cluster pulls images, and E2E_DIGESTS names no two that it can pull for the frontend")
+        return self.digests[number % len(self.digests)]
+
     def edit(self, path: str, change: Callable[[str], str]) -> None:
         """Change a file of the clone; a change that changes nothing is a mistake of the test."""
         file = self.cluster.state.clone / path
@@ -56,6 +69,15 @@ class Live:
 
     def push(self, message: str) -> str:
         return push(self.cluster.state, message)
+
+    def deploy(self, environment: str, message: str) -> None:
+        """Push, and measure how long it takes until Argo CD calls it synced and healthy."""
+        started = time.monotonic()
+        revision = self.push(message)
+        self.wait_synced(environment, revision, healthy=False)
+        self.measure("push to synced", started)
+        self.wait_synced(environment, revision)
+        self.measure("push to healthy", started)
 
     def revert(self) -> str:
         """`git revert` of the last commit, pushed."""
@@ -70,17 +92,23 @@ class Live:
         """Until Argo CD says that the environment is what the commit says, and that it is healthy."""
 
         def is_there() -> bool:
-            status = self.application(environment).get("status", {})
-            sync = status.get("sync", {})
-            there = sync.get("status") == "Synced" and sync.get("revision") == revision
-            # A commit that is live already, as after a refused one, is synced without an operation of its own.
-            operated = status.get("operationState", {}).get("phase") not in ("Running", "Terminating")
-            return bool(there and operated and (not healthy or status.get("health", {}).get("status") == "Healthy"))
+            application = self.application(environment)
+            assert not is_given_up(application, revision), f"it will stay so: {described(application)}"
+            if is_synced(application, revision, healthy=healthy):
+                return True
+            raise ClusterError(described(application))
 
-        until(f"{environment} is synced to {revision[:7]}", is_there, seconds=seconds, every=ASK_SECONDS)
+        self.wait_for(f"{environment} is synced to {revision[:7]}", is_there, seconds=seconds)
 
     def wait_for(self, what: str, probe: Callable[[], Any], *, seconds: float = SYNC_SECONDS) -> Any:
-        return until(what, probe, seconds=seconds, every=ASK_SECONDS)
+        """What the probe gives. Ends at once if a process that all of this needs has ended meanwhile."""
+
+        def ask() -> Any:
+            for process in self.cluster.state.processes():
+                assert process.is_alive(), f"{process.name} ended before {what}: {process.last_lines()}"
+            return probe()
+
+        return until(what, ask, seconds=seconds, every=ASK_SECONDS)
 
     def measure(self, what: str, since: float) -> None:
         self.seconds.setdefault(what, []).append(time.monotonic() - since)
@@ -96,6 +124,42 @@ class Live:
             for one in objects
             if one["metadata"]["name"] != "kube-root-ca.crt"
         }
+
+
+def is_synced(application: Object, revision: str, *, healthy: bool) -> bool:
+    """Argo CD says that all is what the commit says, that it works on nothing, and that it is healthy if so asked."""
+    status = application.get("status", {})
+    sync = status.get("sync", {})
+    there = sync.get("status") == "Synced" and sync.get("revision") == revision
+    # A commit that is live already, as after a refused one, is synced without an operation of its own.
+    operates = status.get("operationState", {}).get("phase") in ("Running", "Terminating")
+    return bool(there and not operates and (not healthy or status.get("health", {}).get("status") == "Healthy"))
+
+
+def is_given_up(application: Object, revision: str) -> bool:
+    """The sync of this commit failed, retries and all: Argo CD tries the same commit no more."""
+    state = application.get("status", {}).get("operationState", {})
+    tried = (state.get("syncResult") or {}).get("revision")
+    return bool(tried == revision and state.get("phase") in ("Failed", "Error"))
+
+
+def described(application: Object) -> str:
+    """What Argo CD says of it, in one line: what somebody would look at who asks why it takes so long."""
+    status = application.get("status", {})
+    sync, state = status.get("sync", {}), status.get("operationState", {})
+    unhealthy = [
+        f"{one['kind']}/{one['name']} {one['health'].get('status')} {one['health'].get('message', '')}".rstrip()
+        for one in status.get("resources", [])
+        if one.get("health", {}).get("status", "Healthy") != "Healthy"
+    ]
+    said = [
+        f"{application['metadata']['name']} is {sync.get('status')} at {sync.get('revision', '')[:7]}",
+        f"{status.get('health', {}).get('status')}",
+        f"operation {state.get('phase')} {state.get('message', '')}".rstrip(),
+        *unhealthy,
+        *conditions(application).values(),
+    ]
+    return "; ".join(said)
 
 
 def container(workload: Object, number: int = 0) -> Object:

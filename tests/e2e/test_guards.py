@@ -38,20 +38,19 @@ def refusal(live: Live, *words: str) -> str:
     return text
 
 
-def test_cluster_role_is_refused(dev: Live) -> None:
+def test_cluster_role_and_foreign_namespace_are_refused(dev: Live) -> None:
+    """In one push: each is told by its name. The next commit is tried when Argo CD would have tried this one again."""
+    before = dev.generations("staging")
     dev.edit("overlays/dev/cluster-role.yaml", lambda _: CLUSTER_ROLE)
     dev.edit(KUSTOMIZATION, lambda text: text.replace("  - ../../base\n", "  - ../../base\n  - cluster-role.yaml\n"))
-    dev.push("A role that may do everything")
-    refusal(dev, "ClusterRole", "not permitted in project ecommerce-dev")
-    assert dev.kubectl.get("clusterrole", "everything") is None
-    dev.wait_synced("dev", dev.revert())
-
-
-def test_foreign_namespace_is_refused(dev: Live) -> None:
-    before = dev.generations("staging")
     dev.edit(KUSTOMIZATION, lambda text: text.replace("namespace: ecommerce-dev", "namespace: ecommerce-staging"))
-    dev.push("Dev, in the place of staging")
-    refusal(dev, "ecommerce-staging", "not permitted in project")
+    dev.push("A role that may do everything, and dev in the place of staging")
+    refusal(
+        dev,
+        "ClusterRole is not permitted in project ecommerce-dev",
+        "namespace ecommerce-staging is not permitted in project 'ecommerce-dev'",
+    )
+    assert dev.kubectl.get("clusterrole", "everything") is None
     assert dev.generations("staging") == before
     dev.wait_synced("dev", dev.revert())
 

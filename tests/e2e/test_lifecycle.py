@@ -9,10 +9,14 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from cluster.repository import ROOT
 from cluster.state import HOST, PORTS, State
 from tests.e2e.conftest import left_behind, run_cluster
 from tests.e2e.live import Live
+
+pytestmark = pytest.mark.own_cluster(reason="a named cluster is neither started nor ended here")
 
 
 def test_second_up_changes_nothing(live: Live) -> None:
@@ -53,7 +57,7 @@ def test_up_that_was_killed_can_be_taken_down(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "cluster", "up", "--no-pods", "--state", str(folder)]
     up = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     state = State(folder)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 240
     while not state.process("kube-apiserver").is_alive():
         assert up.poll() is None
         assert time.monotonic() < deadline
