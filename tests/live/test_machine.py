@@ -7,11 +7,12 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from cluster.namespaces import InMachine, NewMachine
+from cluster.namespaces import InMachine, NewMachine, in_network
 from cluster.processes import Process, descendants
 from cluster.repository import ROOT
 from cluster.state import State
@@ -43,6 +44,14 @@ def test_nothing_of_it_leads_out(full: Full) -> None:
     }, devices
 
 
+@pytest.fixture
+def outside() -> Iterator[None]:
+    """In this machine's own network, as whoever started the tests is."""
+    with in_network(os.getppid()):
+        yield
+
+
+@pytest.mark.usefixtures("outside")
 def test_up_that_was_killed_can_be_taken_down(tmp_path: Path) -> None:
     folder, before = tmp_path / "cluster", network_of_host()
     command = [sys.executable, "-m", "cluster", "up", "--state", str(folder)]
