@@ -31,6 +31,7 @@ def start_metrics_server(state: State, kubectl: Kubectl, tools: Path) -> None:
             f"--tls-private-key-file={pki / 'metrics.key'}",
             f"--kubelet-certificate-authority={pki / 'ca.crt'}",
             "--kubelet-preferred-address-types=InternalIP",
+            "--kubelet-use-node-status-port",
             f"--kubelet-request-timeout={_REQUEST_TIMEOUT}s",
             f"--metric-resolution={_RESOLUTION}s",
         ]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +29,7 @@ PAUSE = "ecommerce.invalid/pause:1"
 DNS = "10.96.0.10"
 CONTAINERD, KUBELET, KUBE_PROXY = "containerd", "kubelet", "kube-proxy"
 _LONGEST_SOCKET = 100  # unix(7): 107, and another name of it is longer
+_HEALTH_PORT = 10248
 _READY_SECONDS = 90
 
 
@@ -94,6 +96,7 @@ class Node:
         return process
 
     def start_kubelet(self) -> Process:
+        """Until it is healthy. Raises ClusterError if it does not become so."""
         settings = self.folder / "kubelet.json"
         settings.write_text(json.dumps(self._kubelet_settings(), indent=1))
         process = self.state.process(KUBELET)
@@ -105,7 +108,15 @@ class Node:
             f"--hostname-override={NAME}",
             f"--node-ip={ADDRESS}",
         ]
-        process.start(command, machine=Machine(self.state).inside)
+        inside = Machine(self.state).inside
+
+        def is_healthy() -> bool:
+            # After a crash containerd answers before it knows its pods again, and a kubelet that asks meanwhile ends:
+            # it is started again, as an init system would.
+            process.start(command, machine=inside)
+            return _answers(f"http://{HOST}:{_HEALTH_PORT}/healthz")
+
+        until("the kubelet is healthy", is_healthy, seconds=_READY_SECONDS)
         return process
 
     def crash(self) -> None:
@@ -165,6 +176,7 @@ class Node:
             "failCgroupV1": False,
             "failSwapOn": False,
             "healthzBindAddress": HOST,
+            "healthzPort": _HEALTH_PORT,
             "imageGCHighThresholdPercent": 100,
             "podLogsDir": str(self.folder / "logs"),
             "resolvConf": str(self.folder / "resolv.conf"),
@@ -174,6 +186,14 @@ class Node:
 
     def _kubeconfig(self, name: str) -> Path:
         return self.state.pki / f"{name}.kubeconfig"
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
 
 
 def _containerd_settings(node: Node, mirrors: Path) -> str:
