@@ -6,6 +6,7 @@ https://distribution.github.io/distribution/about/configuration/
 from __future__ import annotations
 
 import json
+import os
 import urllib.request
 from pathlib import Path
 
@@ -23,7 +24,8 @@ def start_registry(state: State, tools: Path) -> None:
     log = {"level": "warn", "accesslog": {"disabled": True}}
     settings.write_text(json.dumps({"version": 0.1, "log": log, "storage": storage, "http": {"addr": address}}))
     registry = state.process(NAME)
-    registry.start([tools / "bin" / "registry", "serve", settings])
+    environment = os.environ | {"OTEL_TRACES_EXPORTER": "none"}  # nobody listens for them
+    registry.start([tools / "bin" / "registry", "serve", settings], env=environment)
     until("the registry answers", lambda: _answers(f"http://{address}/v2/"), seconds=30, by=registry)
 
 
