@@ -47,6 +47,10 @@ class Authority:
         key = ec.generate_private_key(ec.SECP256R1())
         usage = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH])
         builder = _builder(_subject(user, groups), self._certificate.subject, key).add_extension(usage, critical=False)
+        # Who verifies strictly, as Python does since 3.13, asks which key signed it (RFC 5280, 4.2.1.1).
+        own = self._certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
+        signed_by = x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(own)
+        builder = builder.add_extension(signed_by, critical=False)
         if hosts:
             alternatives = x509.SubjectAlternativeName([_general_name(host) for host in hosts])
             builder = builder.add_extension(alternatives, critical=False)
@@ -101,7 +105,9 @@ class Authority:
             decipher_only=False,
         )
         builder = _builder(name, name, key).add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        self._write("ca", key, builder.add_extension(usage, critical=True).sign(key, hashes.SHA256()))
+        identifier = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
+        builder = builder.add_extension(usage, critical=True).add_extension(identifier, critical=False)
+        self._write("ca", key, builder.sign(key, hashes.SHA256()))
 
     def _write(self, name: str, key: ec.EllipticCurvePrivateKey, certificate: x509.Certificate) -> None:
         _write_secret(self.folder / f"{name}.key", _private(key))

@@ -8,7 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cluster.errors import ClusterError
+from cluster.pod_tier import TOOLS as POD_TOOLS
+from cluster.pod_tier import PodCluster, cluster_of
 from cluster.repository import ROOT
+from cluster.requirements import require
 from cluster.state import State
 from cluster.tier import TOOLS, Cluster
 from policy.errors import ToolError
@@ -18,7 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command and gives its exit code; errors are told on stderr."""
     parsed = _parser().parse_args(arguments)
     try:
-        code: int = parsed.run(parsed, Cluster(State(parsed.state.resolve())))
+        code: int = parsed.run(parsed, State(parsed.state.resolve()))
     except (ClusterError, ToolError) as error:
         print(f"cluster: {error}", file=sys.stderr)
         return 2
@@ -33,7 +36,9 @@ def _parser() -> argparse.ArgumentParser:
     up = commands.add_parser(
         "up", help="start it, and deploy this checkout's last commit; again: start what is missing"
     )
-    up.add_argument("--no-pods", action="store_true", help="kwok in place of nodes and pods; needs no root")
+    up.add_argument(
+        "--no-pods", action="store_true", help="kwok in place of nodes and pods; without it, root is needed"
+    )
     up.add_argument("--empty", action="store_true", help="deploy nothing, and start no Git server")
     up.set_defaults(run=_up)
     down = commands.add_parser("down", help="end and delete all of it")
@@ -47,29 +52,40 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _up(parsed: argparse.Namespace, cluster: Cluster) -> int:
-    from tools.build import provide
-
-    if not parsed.no_pods:
-        raise ClusterError("only the tier without pods can be started: say --no-pods")
-    provide(ROOT, TOOLS)
+def _up(parsed: argparse.Namespace, state: State) -> int:
+    cluster = _cluster_to_start(state, with_pods=not parsed.no_pods)
     if not cluster.up(empty=parsed.empty):
+        cluster.enter()
         print("it is up already")
-    state = cluster.state
     print(f"kubectl   export KUBECONFIG={state.kubeconfig}")
     if not parsed.empty:
         print(f"git       cd {state.clone}; what is pushed from there is deployed")
     print(f"Argo CD   {state.server_url} (API only), admin, {cluster.argocd.password()}")
+    if state.with_pods.exists():
+        print(f"network   {state.entrance} COMMAND runs a command where all of it can be reached")
     return 0
 
 
-def _down(_: argparse.Namespace, cluster: Cluster) -> int:
-    print("everything is ended and deleted" if cluster.down() else "there is none")
+def _cluster_to_start(state: State, *, with_pods: bool) -> Cluster:
+    """With all that it needs from elsewhere, before it cuts itself off. Raises ClusterError or ToolError."""
+    from tools.build import provide
+
+    if state.processes() and with_pods != state.with_pods.exists():
+        raise ClusterError(f"the cluster in {state.folder} is of the other tier: take it down first")
+    if with_pods:
+        require()
+    provide(ROOT, POD_TOOLS if with_pods else TOOLS)
+    return PodCluster(state) if with_pods else Cluster(state)
+
+
+def _down(_: argparse.Namespace, state: State) -> int:
+    print("everything is ended and deleted" if cluster_of(state).down() else "there is none")
     return 0
 
 
-def _status(_: argparse.Namespace, cluster: Cluster) -> int:
-    processes = cluster.state.processes()
+def _status(_: argparse.Namespace, state: State) -> int:
+    cluster = cluster_of(state)
+    processes = state.processes()
     for process in processes:
         pid = process.pid()
         what = f"process {pid}, {process.memory() / 2**20:.0f} MiB" if pid else "does not run"
@@ -77,7 +93,8 @@ def _status(_: argparse.Namespace, cluster: Cluster) -> int:
     if not cluster.is_up():
         print("it is not up")
         return 1
-    print(f"in all {sum(process.memory() for process in processes) / 2**20:.0f} MiB")
+    cluster.enter()
+    print(f"in all {cluster.memory() / 2**20:.0f} MiB")
     for application in cluster.kubectl.list("applications.argoproj.io", "argocd"):
         status = application.get("status", {})
         said = f"{status.get('sync', {}).get('status', '?')}, {status.get('health', {}).get('status', '?')}"

@@ -28,10 +28,15 @@ class ControlPlane:
 
     state: State
     programs: Path
+    host: str = HOST
+    """Where the API server listens."""
+    pods: str = PODS
+    flags: tuple[str, ...] = (f"--advertise-address={ADVERTISED}", "--endpoint-reconciler-type=none")
+    """What the API server is told besides."""
 
     @property
     def url(self) -> str:
-        return f"https://{HOST}:{self.state.port('api-server')}"
+        return f"https://{self.host}:{self.state.port('api-server')}"
 
     def start(self, kubectl: Kubectl) -> None:
         """All of it, until the API server answers. Raises ClusterError with the last log lines if it does not."""
@@ -58,9 +63,8 @@ class ControlPlane:
         authority = Authority(self.state.pki)
         authority.make_signing_key("service-accounts")
         service = [f"kubernetes.default{suffix}" for suffix in ("", ".svc", ".svc.cluster.local")]
-        authority.issue(
-            "api-server", user="kube-apiserver", hosts=[HOST, "10.96.0.1", "localhost", "kubernetes", *service]
-        )
+        hosts = [*sorted({HOST, self.host}), "10.96.0.1", "localhost", "kubernetes", *service]
+        authority.issue("api-server", user="kube-apiserver", hosts=hosts)
         authority.issue("metrics", user="metrics", hosts=["metrics.kube-system.svc", "localhost", HOST])
         authority.issue("front-proxy", user="front-proxy")
         authority.issue("admin", user="admin", groups=["system:masters"])
@@ -91,10 +95,9 @@ class ControlPlane:
             [
                 self.programs / "kube-apiserver",
                 f"--etcd-servers=http://{HOST}:{self.state.port('etcd')}",
-                f"--bind-address={HOST}",
+                f"--bind-address={self.host}",
                 f"--secure-port={self.state.port('api-server')}",
-                f"--advertise-address={ADVERTISED}",
-                "--endpoint-reconciler-type=none",
+                *self.flags,
                 f"--service-cluster-ip-range={SERVICES}",
                 "--allow-privileged=true",  # so that pod security is what refuses it
                 "--authorization-mode=Node,RBAC",
@@ -119,7 +122,7 @@ class ControlPlane:
                 "--use-service-account-credentials=true",
                 f"--service-account-private-key-file={pki / 'service-accounts.key'}",
                 f"--root-ca-file={pki / 'ca.crt'}",
-                f"--cluster-cidr={PODS}",
+                f"--cluster-cidr={self.pods}",
                 "--allocate-node-cidrs=true",
                 f"--service-cluster-ip-range={SERVICES}",
                 # The defaults are made for pods that take minutes to start.

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from cluster.errors import ClusterError
 from cluster.kubectl import Kubectl, Object
+from cluster.processes import Process
 from cluster.repository import ROOT
 from cluster.state import HOST, State
 from cluster.waiting import until
@@ -41,6 +42,11 @@ def start_metrics(state: State, kubectl: Kubectl) -> None:
     """Serve it, and register it with the API server. Raises ClusterError if it does not become available."""
     server = state.process("metrics")
     server.start([sys.executable, "-m", "cluster.metrics", str(state.folder)], cwd=ROOT)
+    register(state, kubectl, server)
+
+
+def register(state: State, kubectl: Kubectl, server: Process) -> None:
+    """Have the API server ask what listens on the port ``metrics``. Raises ClusterError if that does not answer."""
     kubectl.apply(*_registration(state))
     until(
         "the metrics API is available", lambda: kubectl.run("get", "--raw", f"/apis/{VERSION}"), seconds=60, by=server

@@ -14,9 +14,11 @@ import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from cluster.errors import ClusterError
+from cluster.namespaces import InMachine, NewMachine
 
 _END_SECONDS = 20.0
 _PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -39,9 +41,17 @@ class Process:
         return self.logs / f"{self.name}.log"
 
     def start(
-        self, command: Sequence[str | Path], *, env: Mapping[str, str] | None = None, cwd: Path | None = None
+        self,
+        command: Sequence[str | Path],
+        *,
+        env: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
+        machine: NewMachine | InMachine | None = None,
     ) -> None:
-        """Run the command in a session of its own, unless it runs. Raises ClusterError if it cannot be run."""
+        """Run the command in a session of its own, unless it runs. Raises ClusterError if it cannot be run.
+
+        It is a process of this machine, unless another is given.
+        """
         if self.is_alive():
             return
         self.records.mkdir(parents=True, exist_ok=True)
@@ -58,12 +68,17 @@ class Process:
                     cwd=cwd,
                     start_new_session=True,
                     # In the child, before it becomes the program: however this command ends, the record is there.
-                    preexec_fn=self._write_record,
+                    preexec_fn=partial(self._record, machine),
                 )
+            if machine is not None:
+                child.wait()  # it has become another process
             child.returncode = 0  # it outlives this command: nobody waits for it
         except OSError as error:
             self.record.unlink(missing_ok=True)
             raise ClusterError(f"{arguments[0]} cannot be run: {error.strerror}") from error
+        except subprocess.SubprocessError as error:
+            self.record.unlink(missing_ok=True)
+            raise ClusterError(f"{arguments[0]} cannot be run on a machine of its own: is root missing?") from error
 
     def pid(self) -> int | None:
         """The process id, if the very process that was recorded still runs."""
@@ -101,10 +116,7 @@ class Process:
     def memory(self) -> int:
         """Resident bytes; 0 if it does not run."""
         pid = self.pid()
-        try:
-            return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE if pid else 0
-        except OSError:
-            return 0
+        return resident(pid) if pid else 0
 
     def last_lines(self, count: int = 10) -> list[str]:
         """The end of its log."""
@@ -113,8 +125,13 @@ class Process:
         except OSError:
             return []
 
-    def _write_record(self) -> None:
-        pid = os.getpid()
+    def _record(self, machine: NewMachine | InMachine | None) -> None:
+        if machine is None:
+            self._write_record(os.getpid())
+        else:
+            machine(self._write_record)
+
+    def _write_record(self, pid: int) -> None:
         part = self.record.with_suffix(".part")
         part.write_text(json.dumps({"pid": pid, "started": _running_since(pid)}))
         # The order of the records is that of the first starts, which is that of who needs whom.
@@ -130,6 +147,29 @@ class Process:
                 return False
             time.sleep(0.02)
         return True
+
+
+def resident(pid: int) -> int:
+    """Resident bytes of a process; 0 if there is none."""
+    try:
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE
+    except OSError:
+        return 0
+
+
+def descendants(pid: int) -> set[int]:
+    """The process and all that it, and they, have as children now."""
+    children: dict[int, list[int]] = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+            children.setdefault(parent, []).append(int(folder.name))
+    found, todo = set(), [pid]
+    while todo:
+        one = todo.pop()
+        found.add(one)
+        todo += children.get(one, [])
+    return found
 
 
 def _running_since(pid: int) -> int | None:

@@ -16,7 +16,18 @@ from cluster.processes import Process
 from tools.build import cache_folder
 
 PORTS = (
-    *("api-server", "controller-manager", "etcd", "etcd-peer", "git", "kwok", "metrics", "redis", "scheduler"),
+    *(
+        "api-server",
+        "controller-manager",
+        "etcd",
+        "etcd-peer",
+        "git",
+        "kwok",
+        "metrics",
+        "redis",
+        "registry",
+        "scheduler",
+    ),
     *(
         "argocd-controller",
         "argocd-repo-server",
@@ -70,6 +81,16 @@ class State:
         return self.argocd_url or f"{self.argocd_scheme}://{HOST}:{self.port('argocd-server')}"
 
     @property
+    def with_pods(self) -> Path:
+        """There if this cluster has a node with real pods."""
+        return self.folder / "with-pods"
+
+    @property
+    def entrance(self) -> Path:
+        """A script that runs a command in the network of a cluster with pods."""
+        return self.folder / "enter"
+
+    @property
     def ready(self) -> Path:
         """There once everything has been set up: how long that took, in seconds."""
         return self.folder / "ready"
@@ -89,13 +110,16 @@ class State:
         except OSError as error:
             raise ClusterError(f"there is no cluster in {self.folder}") from error
 
-    def choose_ports(self) -> None:
-        """Take ports that nobody else takes meanwhile, unless they were chosen before. Raises ClusterError."""
+    def choose_ports(self, **given: int) -> None:
+        """Take ports that nobody else takes meanwhile, unless they were chosen before; ``given`` ones are as they are.
+
+        Raises ClusterError.
+        """
         file = self.folder / "ports.json"
         if file.exists():
             return
         first = ports.claim(self.folder, len(PORTS), claims=_claims())
-        chosen = {name: first + number for number, name in enumerate(PORTS)}
+        chosen = {name: first + number for number, name in enumerate(PORTS)} | given
         part = file.with_suffix(".part")
         part.write_text(json.dumps(chosen, indent=1))
         part.replace(file)

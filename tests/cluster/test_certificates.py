@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import ssl
 import stat
@@ -28,6 +29,22 @@ def test_user_groups_and_hosts_stand_in_the_certificate(tmp_path: Path) -> None:
     ssl.create_default_context(cafile=authority.certificate).load_cert_chain(
         tmp_path / "pki" / "admin.crt", tmp_path / "pki" / "admin.key"
     )
+
+
+def test_strict_verification_accepts_a_certificate(tmp_path: Path) -> None:
+    authority = Authority(tmp_path / "pki")
+    authority.issue("server", user="server", hosts=["localhost"])
+    ours = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    ours.load_cert_chain(tmp_path / "pki" / "server.crt", tmp_path / "pki" / "server.key")
+    theirs = ssl.create_default_context(cafile=authority.certificate)
+    theirs.verify_flags |= ssl.VERIFY_X509_STRICT
+    there, back = ssl.MemoryBIO(), ssl.MemoryBIO()
+    client = theirs.wrap_bio(back, there, server_hostname="localhost")
+    server = ours.wrap_bio(there, back, server_side=True)
+    for side in (client, server, client, server):
+        with contextlib.suppress(ssl.SSLWantReadError):
+            side.do_handshake()
+    assert client.version() is not None
 
 
 def test_what_was_issued_stays(tmp_path: Path) -> None:

@@ -74,10 +74,27 @@ def test_second_command_does_not_interfere(tmp_path: Path, capsys: pytest.Captur
     assert not state.folder.exists()
 
 
-def test_up_with_pods_is_refused_rather_than_pretended(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_up_with_pods_without_root_is_refused_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
     assert main(["up", "--state", str(tmp_path / "cluster")]) == 2
-    assert capsys.readouterr().err == "cluster: only the tier without pods can be started: say --no-pods\n"
+    assert capsys.readouterr().err == "cluster: real pods need root; with --no-pods it starts without\n"
     assert not (tmp_path / "cluster").exists()
+
+
+def test_other_tier_is_not_started_over_this_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    state = State(tmp_path / "cluster")
+    state.process("one").start(["sleep", "60"])
+    try:
+        assert main(["up", "--state", str(state.folder)]) == 2
+        said = f"cluster: the cluster in {state.folder} is of the other tier: take it down first\n"
+        assert capsys.readouterr().err == said
+        state.with_pods.touch()
+        assert main(["up", "--no-pods", "--state", str(state.folder)]) == 2
+        assert capsys.readouterr().err == said
+    finally:
+        state.process("one").end()
 
 
 def test_status_of_nothing_is_not_success(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
