@@ -38,6 +38,8 @@ _TEXT, _BREAK = "\1", "\2"
 """What stands for a literal block scalar, before its text, and for its line breaks; no text that is read has these."""
 _COMMENTS_AND_BLANKS = re.compile(r"^ *(?:#[ -~]*)?\n", re.MULTILINE)
 
+_LONG, _DEEP = 1 << 20, "\n" + 20 * " "
+"""While an entry is read, each level above it holds a copy of its text: a long text must not be deep."""
 _LONGEST_REMEMBERED = 400
 _MOST_REMEMBERED = 4_000
 _entries: dict[str, tuple[str, Any]] = {}
@@ -136,6 +138,8 @@ def _literal(lines: list[str]) -> str:
 
 def read_normalized(body: str) -> dict[str, Any]:
     """``read`` for what ``normalized`` gives."""
+    if len(body) > _LONG and _DEEP in body:
+        raise Unfamiliar
     if len(_entries) > _MOST_REMEMBERED or len(_items) > _MOST_REMEMBERED:
         _entries.clear()
         _items.clear()

@@ -68,7 +68,8 @@ def test_api_server_is_killed_during_a_push(dev: Live) -> None:
     server.kill()
     started = time.monotonic()
     bring_back(dev)
+    # What Argo CD says right after the server is back may be from before, so what runs is asked first.
+    dev.wait_for("the image is live", lambda: image(dev).endswith(dev.digest(7)))
     dev.wait_synced("dev", revision)
     dev.measure("API server killed to healthy", started)
-    assert image(dev).endswith(dev.digest(7))
     assert {environment: dev.generations(environment) for environment in before} == before
