@@ -26,7 +26,7 @@ _MISSING: Any = object()
 _UNFAMILIAR: Any = object()
 
 Path = tuple[str | int, ...]
-_forms: dict[tuple[int, str, str], list[_Form]] = {}
+_forms: dict[tuple[int, str], list[_Form]] = {}
 _values: dict[str, Any] = {}
 
 
@@ -37,12 +37,11 @@ class _Leaf(NamedTuple):
     path: Path
 
 
-class _Slot(NamedTuple):
-    """A line in which documents of a form differ: what stands before its value, and the number of that."""
+class _Gap(NamedTuple):
+    """A value in which documents of a form differ: all that stands before it since the last one, and its length."""
 
     before: str
     width: int
-    number: int
 
 
 class _Step(NamedTuple):
@@ -56,51 +55,50 @@ class _Step(NamedTuple):
 def read(text: str) -> dict[str, Any]:
     """What ``blocks.read`` reads, not to be changed by anyone. Raises ``blocks.Unfamiliar``."""
     body = blocks.normalized(text)
-    lines = body.split("\n")
-    if not 2 < len(lines) <= _MOST_LINES:
+    breaks = body.count("\n")
+    if not 2 <= breaks < _MOST_LINES:
         return blocks.read_normalized(body)
-    key = (len(lines), lines[0], lines[1])
+    key = breaks, body[: body.find("\n", body.find("\n") + 1)]
     alike = _forms.get(key)
     if alike is None:
         value = blocks.read_normalized(body)
         if len(_forms) >= _MOST_FORMS:
             _forms.clear()
             _values.clear()
-        _forms[key] = [_Form(lines, value)]
+        _forms[key] = [_Form(body, value)]
         return value
     for form in alike:
-        found = form.filled(lines)
+        found = form.filled(body)
         if found is not None:
             return found
     value = blocks.read_normalized(body)
-    if not any(form.learn(lines, value) for form in alike) and len(alike) < _MOST_ALIKE:
-        alike.append(_Form(lines, value))
+    if not any(form.learn(body, value) for form in alike) and len(alike) < _MOST_ALIKE:
+        alike.append(_Form(body, value))
     return value
 
 
 class _Form:
     """A document, and how those that are like it are made out of it."""
 
-    def __init__(self, lines: list[str], value: dict[str, Any]) -> None:
-        self._lines, self._value = lines, value
+    def __init__(self, body: str, value: dict[str, Any]) -> None:
+        self._body, self._value = body, value
         self._leaves: Mapping[int, _Leaf] | None = None
-        self._slots: dict[int, _Slot] = {}
-        self._defaults: list[Any] = []
+        self._lines: list[int] = []
+        self._gaps: list[_Gap] = []
+        self._rest = body
         self._steps: list[_Step] = []
 
-    def filled(self, lines: list[str]) -> dict[str, Any] | None:
+    def filled(self, body: str) -> dict[str, Any] | None:
         """What a document holds, None where it differs from the form in other lines than is known so far."""
-        values = self._defaults.copy()
-        slots = self._slots
-        for line in compress(range(len(lines)), map(ne, lines, self._lines)):
-            slot = slots.get(line)
-            if slot is None:
+        values = []
+        at = 0
+        for before, width in self._gaps:
+            if not body.startswith(before, at):
                 return None
-            before, width, number = slot
-            text = lines[line]
-            if text[:width] != before:
-                return None
-            text = text[width:]
+            at += width
+            end = body.find("\n", at)
+            text = body[at:end] if end >= 0 else body[at:]
+            at += len(text)
             value = _values.get(text, _MISSING)
             if value is _MISSING:
                 if len(_values) >= _MOST_REMEMBERED:
@@ -108,7 +106,9 @@ class _Form:
                 value = _values[text] = _value(text)
             if value is _UNFAMILIAR:
                 return None
-            values[number] = value
+            values.append(value)
+        if body[at:] != self._rest:
+            return None
         made: list[Any] = []
         copied: Any = self._value
         for original, own, copies in self._steps:
@@ -121,24 +121,37 @@ class _Form:
         found: dict[str, Any] = copied
         return found
 
-    def learn(self, lines: list[str], value: dict[str, Any]) -> bool:
+    def learn(self, body: str, value: dict[str, Any]) -> bool:
         """Takes values from further lines, those in which a document with that value differs; whether it can."""
+        own, lines = self._body.split("\n"), body.split("\n")
         if self._leaves is None:
-            self._leaves = _leaves(self._lines, self._value)
-        slots, defaults, steps = self._slots, self._defaults, self._steps
-        lines_of_values = dict.fromkeys((*slots, *compress(range(len(lines)), map(ne, lines, self._lines))))
-        if not all(number in self._leaves for number in lines_of_values):
+            self._leaves = _leaves(own, self._value)
+        known = self._lines, self._gaps, self._rest, self._steps
+        self._lines = sorted({*self._lines, *compress(range(len(own)), map(ne, lines, own))})
+        if not all(number in self._leaves for number in self._lines):
+            self._lines = known[0]
             return False
-        leaves = {number: self._leaves[number] for number in lines_of_values}
-        self._slots = {
-            line: _Slot(leaf.before, len(leaf.before), number) for number, (line, leaf) in enumerate(leaves.items())
-        }
-        self._defaults = [_at(self._value, leaf.path) for leaf in leaves.values()]
-        self._steps = list(_steps(self._value, [leaf.path for leaf in leaves.values()]))
-        if _is_same(self.filled(lines), value):
+        leaves = [self._leaves[number] for number in self._lines]
+        self._gaps, self._rest = _gaps(own, dict(zip(self._lines, leaves, strict=True)))
+        self._steps = list(_steps(self._value, [leaf.path for leaf in leaves]))
+        if _is_same(self.filled(body), value):
             return True
-        self._slots, self._defaults, self._steps = slots, defaults, steps
+        self._lines, self._gaps, self._rest, self._steps = known
         return False
+
+
+def _gaps(lines: Sequence[str], leaves: Mapping[int, _Leaf]) -> tuple[list[_Gap], str]:
+    """What stands before the value of each of those lines, and behind the last one."""
+    found: list[_Gap] = []
+    since: list[str] = []
+    for number, line in enumerate(lines):
+        leaf = leaves.get(number)
+        since.append(line if leaf is None else leaf.before)
+        if leaf is not None:
+            before = "\n".join(since)
+            found.append(_Gap(before, len(before)))
+            since = [""]
+    return found, "\n".join(since)
 
 
 def _value(text: str) -> Any:
