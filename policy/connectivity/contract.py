@@ -7,7 +7,7 @@ never be transposed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
@@ -28,30 +28,93 @@ from policy.findings import Field
 from policy.manifests.resources import NetworkPolicyPeer
 
 
-class Leak(msgspec.Struct, frozen=True):
+class _Bundle(NamedTuple):
+    """Connections between one end, whose policies ``direction`` speaks of, and others."""
+
+    direction: Direction
+    end: int
+    ports: int
+    others: Ends
+
+
+class Leak(msgspec.Struct, frozen=True, dict=True, eq=False):
     """Connections that are possible, that no flow states, and that the same rule lets through.
 
-    ``source``, ``destination`` and ``ports`` are one of them; ``pairs`` counts the pairs of ends, all addresses being
-    one end. ``by`` is the rule, of the policies of the end that ``direction`` speaks of; None where no policy isolates
-    that end. ``through`` is a rule of the other end that lets the same connection through, if that end is isolated.
+    ``by`` is the rule, of the policies of the end that ``direction`` speaks of; None where no policy isolates that end.
+    What a report shows is worked out when it is asked for: ``source``, ``destination`` and ``ports`` are one of the
+    connections, and ``pairs`` counts the pairs of ends, all addresses being one end.
     """
 
-    source: Endpoint
-    destination: Endpoint
-    ports: PortSet
-    direction: Direction
+    proof: Proof
     by: CompiledRule | None
-    through: CompiledRule | None
-    pairs: int = 1
+    bundles: Sequence[_Bundle]
 
     @property
+    def direction(self) -> Direction:
+        return self.bundles[0].direction
+
+    @property
+    def source(self) -> Endpoint:
+        return self.other if self.direction == "ingress" else self.end
+
+    @property
+    def destination(self) -> Endpoint:
+        return self.end if self.direction == "ingress" else self.other
+
+    @property
+    def ports(self) -> PortSet:
+        return self.proof.connectivity.table.sets[self._shown.ports]
+
+    @property
+    def pairs(self) -> int:
+        return sum(bundle.others.pods.bit_count() + bool(bundle.others.addresses) for bundle in self.bundles)
+
+    @cached_property
     def end(self) -> Endpoint:
         """The end whose policies let it through."""
-        return self.destination if self.direction == "ingress" else self.source
+        return self.proof.connectivity.population.endpoint(self._shown.end)
 
-    @property
+    @cached_property
     def other(self) -> Endpoint:
-        return self.source if self.direction == "ingress" else self.destination
+        connectivity, example = self.proof.connectivity, self._example
+        if isinstance(example, int):
+            return connectivity.population.endpoint(example)
+        return connectivity.addresses_endpoint(example)
+
+    @cached_property
+    def through(self) -> CompiledRule | None:
+        """A rule of the other end that lets the same connection through, if that end is isolated."""
+        shown, other = self._shown, self._example
+        if not isinstance(other, int):
+            return None
+        if self.direction == "egress":
+            return next(self.proof.rules_for("ingress", other, shown.end, shown.ports, other), None)
+        return next(self.proof.rules_for("egress", other, shown.end, shown.ports, shown.end), None)
+
+    @cached_property
+    def _shown(self) -> _Bundle:
+        return min(self.bundles, key=self._order) if len(self.bundles) > 1 else self.bundles[0]
+
+    def _order(self, bundle: _Bundle) -> tuple[int, int, int]:
+        """Pods come before addresses."""
+        pods, addresses = bundle.others.pods, bundle.others.addresses
+        if pods:
+            return first(pods), 0, bundle.end
+        return self.proof.connectivity.population.size, addresses[0].first, bundle.end
+
+    @cached_property
+    def _example(self) -> int | AddressSet:
+        """One of the other ends; rather an unknown pod than a declared one that would need more labels than stated."""
+        others, rule, population = self._shown.others, self.by, self.proof.connectivity.population
+        if not others.pods:
+            return others.addresses
+        number = first(others.pods)
+        if rule is None or number < population.in_git or rule.peers.surely >> number & 1:
+            return number
+        stranger = population.stranger
+        if stranger is not None and others.pods >> stranger & 1:
+            return stranger
+        return first(others.pods & population.unknown_outside or others.pods)
 
 
 class Broken(msgspec.Struct, frozen=True):
@@ -67,15 +130,6 @@ class Broken(msgspec.Struct, frozen=True):
 
     def other(self, direction: Direction) -> Endpoint:
         return self.destination if direction == "egress" else self.source
-
-
-class _Bundle(NamedTuple):
-    """Connections between one end, whose policies ``direction`` speaks of, and others."""
-
-    direction: Direction
-    end: int
-    ports: int
-    others: Ends
 
 
 class Proof:
@@ -105,44 +159,13 @@ class Proof:
         grouped: dict[object, tuple[CompiledRule | None, list[_Bundle]]] = {}
         for bundle in self._leaking():
             for rule, part in self._by_rule(bundle):
-                key = (id(rule.policy), bundle.direction, rule.position) if rule else (bundle.direction, bundle.end)
-                grouped.setdefault(key, (rule, []))[1].append(part)
-        return tuple(self._leak(rule, bundles) for rule, bundles in grouped.values())
-
-    def _leak(self, rule: CompiledRule | None, bundles: list[_Bundle]) -> Leak:
-        shown = min(bundles, key=self._order) if len(bundles) > 1 else bundles[0]
-        direction = shown.direction
-        other = self._example(shown.others, rule)
-        known = self._population.endpoint
-        ends = (
-            known(shown.end),
-            self.connectivity.addresses_endpoint(other) if isinstance(other, tuple) else known(other),
-        )
-        source, destination = ends if direction == "egress" else (ends[1], ends[0])
-        through = None
-        if not isinstance(other, tuple):
-            opposite: Direction = "ingress" if direction == "egress" else "egress"
-            reached = other if direction == "egress" else shown.end
-            through = next(self.rules_for(opposite, other, shown.end, shown.ports, reached), None)
-        pairs = sum(bundle.others.pods.bit_count() + bool(bundle.others.addresses) for bundle in bundles)
-        return Leak(source, destination, self._table.sets[shown.ports], direction, rule, through, pairs)
-
-    def _order(self, bundle: _Bundle) -> tuple[int, int, int]:
-        """Pods come before addresses."""
-        pods, addresses = bundle.others.pods, bundle.others.addresses
-        return (first(pods), 0, bundle.end) if pods else (self._population.size, addresses[0].first, bundle.end)
-
-    def _example(self, others: Ends, rule: CompiledRule | None) -> int | AddressSet:
-        """One of the other ends; rather an unknown pod than a declared one that would need more labels than stated."""
-        if not others.pods:
-            return others.addresses
-        number = first(others.pods)
-        if rule is None or number < self._population.in_git or rule.peers.surely >> number & 1:
-            return number
-        stranger = self._population.stranger
-        if stranger is not None and others.pods >> stranger & 1:
-            return stranger
-        return first(others.pods & self._population.unknown_outside or others.pods)
+                key = id(rule) if rule else (bundle.direction, bundle.end)
+                known = grouped.get(key)
+                if known is None:
+                    grouped[key] = rule, [part]
+                else:
+                    known[1].append(part)
+        return tuple(Leak(self, rule, bundles) for rule, bundles in grouped.values())
 
     def peer_of(self, leak: Leak) -> tuple[Field, NetworkPolicyPeer] | None:
         """The first peer of the leak's rule that lets the other end through; None where the rule has no peers."""
@@ -181,7 +204,7 @@ class Proof:
             part = Ends(left.pods & rule.peers.possibly & held.pods, common(left.addresses, held.addresses))
             if part:
                 left = Ends(left.pods ^ part.pods, minus(left.addresses, part.addresses))
-                yield rule, bundle._replace(others=part)
+                yield rule, _Bundle(bundle.direction, bundle.end, bundle.ports, part)
             if not left:
                 return
 
