@@ -9,6 +9,7 @@ from pathlib import Path
 
 from cluster.argocd import ArgoCD
 from cluster.control_plane import ControlPlane
+from cluster.errors import ClusterError
 from cluster.fake_node import start_fake_node
 from cluster.kubectl import Kubectl
 from cluster.metrics import start_metrics
@@ -49,6 +50,8 @@ class Cluster:
         An ``empty`` one has no Git server, and Argo CD has nothing to deploy.
         """
         with self.state.alone():
+            if not empty and self.state.ready.exists() and not self.state.clone.exists():
+                raise ClusterError(f"the cluster in {self.state.folder} was started empty, and stays so until `down`")
             if self.is_up():
                 return False
             started = time.monotonic()

@@ -215,7 +215,7 @@ def scalar(text: str) -> Any:
         return {}
     if text == "[]":
         return []
-    if text.startswith(_TEXT):
+    if text.startswith(_TEXT) and "\n" not in text:
         return text[1:].replace(_BREAK, "\n")
     flow = _FLOW_LIST.fullmatch(text)
     if flow:

@@ -126,6 +126,7 @@ class Workload(msgspec.Struct, frozen=True, dict=True):
 
         That is names, labels, accounts, images, commands and variables. Compared by identity, since equal parts of
         documents that are alike are one object; so pods that differ in none of it may have other settings all the same.
+        Names of containers count where an annotation sets something, since it may be for the container of a name.
         """
         found: list[object] = [self.kind]
         _add_identities(found, self.pod_raw, _OWN_OF_POD)
@@ -134,7 +135,10 @@ class Workload(msgspec.Struct, frozen=True, dict=True):
             for container in containers if isinstance(containers, list) else ():
                 found.append(key)
                 _add_identities(found, container, _OWN_OF_CONTAINER)
-        found += (item for item in self.pod_annotations.items() if ".kubernetes.io/" in item[0])
+        annotations = [item for item in self.pod_annotations.items() if ".kubernetes.io/" in item[0]]
+        if annotations:
+            found += annotations
+            found += (container.name for container in self.containers)
         return tuple(found)
 
     @cached_property

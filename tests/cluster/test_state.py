@@ -14,6 +14,7 @@ from cluster.cli import main
 from cluster.errors import ClusterError
 from cluster.metrics import IDLE, pod_metrics, set_usage
 from cluster.state import HOST, PORTS, State
+from cluster.tier import Cluster
 
 POD = {
     "metadata": {"name": "web-1", "namespace": "shop", "labels": {"app.kubernetes.io/name": "web"}},
@@ -111,3 +112,11 @@ def test_usage_is_what_a_workload_was_told(tmp_path: Path) -> None:
     assert told["containers"] == [{"name": "web", "usage": {"cpu": "150m", "memory": "32Mi"}}]
     assert told["timestamp"] == "2026-01-02T03:04:05Z"
     assert pod_metrics(POD, {}, "2026-01-02T03:04:05Z")["containers"][0]["usage"]["cpu"] == IDLE
+
+
+def test_cluster_that_was_started_empty_is_not_called_deployed(tmp_path: Path) -> None:
+    state = State(tmp_path / "cluster")
+    state.folder.mkdir()
+    state.ready.touch()
+    with pytest.raises(ClusterError, match=r"was started empty, and stays so until `down`$"):
+        Cluster(state).up()

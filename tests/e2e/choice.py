@@ -11,6 +11,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import cluster.images
 import cluster.named
 import cluster.tier
 from cluster.repository import ROOT
@@ -18,7 +19,7 @@ from cluster.state import HOST
 from policy.errors import ToolError
 from tools.build import provide
 
-_TESTS = ("kubeconform", "kustomize")
+_TESTS = ("kubeconform", *cluster.images.TOOLS)
 """What the tests themselves call."""
 
 
@@ -52,7 +53,7 @@ def choose(environment: Mapping[str, str]) -> Choice:
     if not kubeconfig:
         raise ValueError(f"E2E_CLUSTER names the context {context}, and KUBECONFIG names no file that has it")
     digests = tuple(filter(None, environment.get("E2E_DIGESTS", "").split(",")))
-    where = (environment.get("E2E_GIT_HOST", HOST), environment.get("E2E_ARGOCD_URL", ""))
+    where = (environment.get("E2E_GIT_HOST") or HOST, environment.get("E2E_ARGOCD_URL", ""))
     return Choice(context, "E2E_CLUSTER and KUBECONFIG name it", kubeconfig, *where, digests)
 
 

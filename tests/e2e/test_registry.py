@@ -52,10 +52,12 @@ def registry(state: State) -> Iterator[int]:
     storage = {"filesystem": {"rootdirectory": str(state.folder / "registry")}}
     settings.write_text(json.dumps({"version": 0.1, "storage": storage, "http": {"addr": f"{HOST}:{port}"}}))
     process = state.process("registry")
-    process.start([TOOLS / "bin" / "registry", "serve", settings])
-    until("the registry answers", lambda: fetch(port, "") is not None, seconds=30, by=process)
-    yield port
-    process.end()
+    try:
+        process.start([TOOLS / "bin" / "registry", "serve", settings])
+        until("the registry answers", lambda: fetch(port, "") is not None, seconds=30, by=process)
+        yield port
+    finally:
+        process.end()
 
 
 @pytest.fixture

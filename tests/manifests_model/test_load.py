@@ -148,3 +148,11 @@ def test_every_document_is_told_with_the_line_it_starts_in() -> None:
     text = "a: 1\n--- # second\nb: |\n  text\n---\nc: 1\n"
 
     assert list(load_documents(text, "stream")) == [(1, {"a": 1}), (2, {"b": "text\n"}), (5, {"c": 1})]
+
+
+@pytest.mark.parametrize("rest", [" b: c", " c", " ? c", "   - c"])
+def test_what_is_indented_like_nothing_is_no_part_of_the_text_before_it(rest: str) -> None:
+    """A block scalar that is an item ends there, and the document is broken."""
+    text = f"a:\n  b:\n    - |\n      text\n{rest}\n    - other\n"
+    with pytest.raises(SourceError):
+        list(load_documents(text, "broken.yaml"))
