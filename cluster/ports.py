@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
 import random
 import socket
 from collections.abc import Iterator
@@ -53,14 +54,14 @@ def _claimed(file: Path) -> Iterator[dict[str, tuple[int, int]]]:
     """The first port and how many, by folder: read, and written back, while nobody else does."""
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        with file.open("a+", encoding="utf-8") as opened:
-            fcntl.flock(opened, fcntl.LOCK_EX)
-            opened.seek(0)
-            text = opened.read()
+        with file.with_name(f"{file.name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            text = file.read_text(encoding="utf-8") if file.exists() else ""
             claimed: dict[str, tuple[int, int]] = json.loads(text) if text else {}
             yield claimed
-            opened.truncate(0)
-            json.dump(claimed, opened)
+            part = file.with_name(f"{file.name}.part")
+            part.write_text(json.dumps(claimed), encoding="utf-8")
+            os.replace(part, file)  # whoever is killed here leaves a whole file
     except (OSError, ValueError) as error:
         raise ClusterError(f"{file}: {error}") from error
 

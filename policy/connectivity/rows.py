@@ -108,7 +108,7 @@ class _Meeting:
             return few
         if few:
             return self._met(sent, (*(few.items()),), many, asked)
-        key = (id(sent), 0 if asked is None else 1, *map(id, many))
+        key = (id(sent), -1 if asked is None else asked, *map(id, many))
         found = self._known.get(key)
         if found is None:
             found = self._known[key] = self._met(sent, (), many, asked)
