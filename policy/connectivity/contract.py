@@ -7,15 +7,15 @@ never be transposed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
-from typing import NamedTuple
 
 import msgspec
 
 from policy.connectivity.addresses import NO_ADDRESSES, AddressSet, common, minus, union
-from policy.connectivity.bits import bits_of, first, members
+from policy.connectivity.bits import bits_of, members
 from policy.connectivity.endpoints import Endpoint
+from policy.connectivity.leaks import Bundle, Leak
 from policy.connectivity.matrix import Connectivity
 from policy.connectivity.policies import PEERS, CompiledRule, Direction
 from policy.connectivity.population import outside_endpoint
@@ -26,95 +26,6 @@ from policy.connectivity.stated import Granted, Stated
 from policy.connectivity.topology import Flow, Topology
 from policy.findings import Field
 from policy.manifests.resources import NetworkPolicyPeer
-
-
-class _Bundle(NamedTuple):
-    """Connections between one end, whose policies ``direction`` speaks of, and others."""
-
-    direction: Direction
-    end: int
-    ports: int
-    others: Ends
-
-
-class Leak(msgspec.Struct, frozen=True, dict=True, eq=False):
-    """Connections that are possible, that no flow states, and that the same rule lets through.
-
-    ``by`` is the rule, of the policies of the end that ``direction`` speaks of; None where no policy isolates that end.
-    What a report shows is worked out when it is asked for: ``source``, ``destination`` and ``ports`` are one of the
-    connections, and ``pairs`` counts the pairs of ends, all addresses being one end.
-    """
-
-    proof: Proof
-    by: CompiledRule | None
-    bundles: Sequence[_Bundle]
-
-    @property
-    def direction(self) -> Direction:
-        return self.bundles[0].direction
-
-    @property
-    def source(self) -> Endpoint:
-        return self.other if self.direction == "ingress" else self.end
-
-    @property
-    def destination(self) -> Endpoint:
-        return self.end if self.direction == "ingress" else self.other
-
-    @property
-    def ports(self) -> PortSet:
-        return self.proof.connectivity.table.sets[self._shown.ports]
-
-    @property
-    def pairs(self) -> int:
-        return sum(bundle.others.pods.bit_count() + bool(bundle.others.addresses) for bundle in self.bundles)
-
-    @cached_property
-    def end(self) -> Endpoint:
-        """The end whose policies let it through."""
-        return self.proof.connectivity.population.endpoint(self._shown.end)
-
-    @cached_property
-    def other(self) -> Endpoint:
-        connectivity, example = self.proof.connectivity, self._example
-        if isinstance(example, int):
-            return connectivity.population.endpoint(example)
-        return connectivity.addresses_endpoint(example)
-
-    @cached_property
-    def through(self) -> CompiledRule | None:
-        """A rule of the other end that lets the same connection through, if that end is isolated."""
-        shown, other = self._shown, self._example
-        if not isinstance(other, int):
-            return None
-        if self.direction == "egress":
-            return next(self.proof.rules_for("ingress", other, shown.end, shown.ports, other), None)
-        return next(self.proof.rules_for("egress", other, shown.end, shown.ports, shown.end), None)
-
-    @cached_property
-    def _shown(self) -> _Bundle:
-        return min(self.bundles, key=self._order) if len(self.bundles) > 1 else self.bundles[0]
-
-    def _order(self, bundle: _Bundle) -> tuple[int, int, int]:
-        """Pods come before addresses."""
-        pods, addresses = bundle.others.pods, bundle.others.addresses
-        if pods:
-            return first(pods), 0, bundle.end
-        return self.proof.connectivity.population.size, addresses[0].first, bundle.end
-
-    @cached_property
-    def _example(self) -> int | AddressSet:
-        """One of the other ends; rather an unknown pod than a declared one that would need more labels than stated."""
-        others, rule, population = self._shown.others, self.by, self.proof.connectivity.population
-        if not others.pods:
-            return others.addresses
-        number = first(others.pods)
-        if rule is None or number < population.in_git or rule.peers.surely >> number & 1:
-            return number
-        stranger = population.stranger
-        if stranger is not None and others.pods >> stranger & 1:
-            return stranger
-        return first(others.pods & population.unknown_outside or others.pods)
 
 
 class Broken(msgspec.Struct, frozen=True):
@@ -156,7 +67,7 @@ class Proof:
     @cached_property
     def leaks(self) -> tuple[Leak, ...]:
         """Everything possible that no flow states, one for each rule (or end without a policy) that lets it through."""
-        grouped: dict[object, tuple[CompiledRule | None, list[_Bundle]]] = {}
+        grouped: dict[object, tuple[CompiledRule | None, list[Bundle]]] = {}
         for bundle in self._leaking():
             for rule, part in self._by_rule(bundle):
                 key = id(rule) if rule else (bundle.direction, bundle.end)
@@ -192,7 +103,7 @@ class Proof:
         granted = self.connectivity.sides[rules[0].direction].of_rules(rules, number, 0)
         return _minus(wanted, granted, self._table, 1 << number)
 
-    def _by_rule(self, bundle: _Bundle) -> Iterator[tuple[CompiledRule | None, _Bundle]]:
+    def _by_rule(self, bundle: Bundle) -> Iterator[tuple[CompiledRule | None, Bundle]]:
         """The bundle, divided by the first rule of the end that lets each of it through."""
         side = self.connectivity.sides[bundle.direction]
         left = bundle.others
@@ -201,25 +112,27 @@ class Proof:
             return
         for rule in side.rules(bundle.end):
             held = self._held(rule, bundle)
-            part = Ends(left.pods & rule.peers.possibly & held.pods, common(left.addresses, held.addresses))
-            if part:
-                left = Ends(left.pods ^ part.pods, minus(left.addresses, part.addresses))
-                yield rule, _Bundle(bundle.direction, bundle.end, bundle.ports, part)
-            if not left:
+            pods = left.pods & held.pods
+            addresses = common(left.addresses, held.addresses) if left.addresses else NO_ADDRESSES
+            if pods == left.pods and addresses == left.addresses:  # so it is for most, at the first rule
+                yield rule, bundle if left is bundle.others else Bundle(*bundle[:3], left)
                 return
+            if pods or addresses:
+                left = Ends(left.pods ^ pods, minus(left.addresses, addresses))
+                yield rule, Bundle(*bundle[:3], Ends(pods, addresses))
 
-    def _held(self, rule: CompiledRule, bundle: _Bundle) -> Ends:
-        """The other ends for which a rule has some of the ports."""
+    def _held(self, rule: CompiledRule, bundle: Bundle) -> Ends:
+        """Whom a rule possibly admits on some of the ports."""
         side = self.connectivity.sides[bundle.direction]
         ports = rule.ports.numeric if bundle.direction == "egress" else side.held(rule, bundle.end)
         if self._table.intersection(ports, bundle.ports):
-            return Ends(self._population.everyone, rule.peers.addresses)
+            return Ends(rule.peers.possibly, rule.peers.addresses)
         if bundle.direction == "ingress" or not rule.ports.names:
             return Ends(0)
-        granted = side.of_rules([rule], bundle.end, 1)
+        granted = side.of_rules([rule], bundle.end, 1)  # of the rule's peers, those that call such a port so
         return Ends(_any(bits for each, bits in granted.pods.items() if self._table.intersection(each, bundle.ports)))
 
-    def _leaking(self) -> Iterator[_Bundle]:
+    def _leaking(self) -> Iterator[Bundle]:
         """What leaks, seen from the side to blame: the one that isolates; the destination's, where both do."""
         population = self._population
         egress, ingress = self.connectivity.sides["egress"], self.connectivity.sides["ingress"]
@@ -233,10 +146,10 @@ class Proof:
                     found = sources & senders & asked
                     both = self._both(ports, sent, destination) if found else PortTable.NONE
                     if both:
-                        yield _Bundle("ingress", destination, both, Ends(found))
+                        yield Bundle("ingress", destination, both, Ends(found))
             if destination < population.in_git:
                 for ports, addresses in row.addresses.items():
-                    yield _Bundle("ingress", destination, ports, Ends(0, addresses))
+                    yield Bundle("ingress", destination, ports, Ends(0, addresses))
         open_destinations = population.everyone & ~ingress.isolated
         for source, row in self._beyond(egress):
             asked = open_destinations if source < population.in_git else open_destinations & in_git
@@ -256,15 +169,15 @@ class Proof:
     def _permitted(self, side: Side) -> Granted:
         return self.stated.out_permitted if side.direction == "egress" else self.stated.in_permitted
 
-    def _bundles(self, direction: Direction, end: int, excess: Grants, asked: int) -> Iterator[_Bundle]:
+    def _bundles(self, direction: Direction, end: int, excess: Grants, asked: int) -> Iterator[Bundle]:
         """The excess of an end with those others that are asked for, and with addresses, if it is in Git."""
         for ports, others in excess.pods.items():
             addresses = excess.addresses.get(ports, NO_ADDRESSES) if end < self._population.in_git else NO_ADDRESSES
             if others & asked or addresses:
-                yield _Bundle(direction, end, ports, Ends(others & asked, addresses))
+                yield Bundle(direction, end, ports, Ends(others & asked, addresses))
         for ports, addresses in excess.addresses.items() if end < self._population.in_git else ():
             if ports not in excess.pods:
-                yield _Bundle(direction, end, ports, Ends(0, addresses))
+                yield Bundle(direction, end, ports, Ends(0, addresses))
 
     def _reaching(self, destinations: int) -> Mapping[int, list[tuple[Grants, int]]]:
         """For each of some destinations: what is granted to its possible sources, and the sources (bits)."""
@@ -290,7 +203,7 @@ class Proof:
                 found = self._table.union(found, self._table.intersection(ports, others))
         return found
 
-    def _between_open(self, in_git: int) -> Iterator[_Bundle]:
+    def _between_open(self, in_git: int) -> Iterator[Bundle]:
         """What leaks where no policy isolates either end; pairs in Git are told at the destination."""
         egress, ingress = self.connectivity.sides["egress"], self.connectivity.sides["ingress"]
         sources = self._population.everyone & ~egress.isolated

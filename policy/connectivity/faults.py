@@ -23,8 +23,9 @@ from policy.connectivity.served import UnservedPorts
 from policy.findings import FieldPath, ObjectRef
 
 if TYPE_CHECKING:
-    from policy.connectivity.contract import Broken, Leak
+    from policy.connectivity.contract import Broken
     from policy.connectivity.isolation import Isolation
+    from policy.connectivity.leaks import Leak
     from policy.connectivity.purpose import Purpose
 
 _PolicyKey = tuple[Direction, int]

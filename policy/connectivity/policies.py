@@ -26,7 +26,7 @@ from policy.connectivity.ports import (
     port_set,
 )
 from policy.connectivity.selecting import Selecting
-from policy.connectivity.selections import NOBODY, Block, Selection
+from policy.connectivity.selections import NOBODY, Block, Selection, key_of
 from policy.findings import Field
 from policy.manifests.ports import port_problem
 from policy.manifests.resources import (
@@ -166,6 +166,7 @@ class Compiler:
         self._population, self._selecting, self._table = population, selecting, table
         self._every_port = RulePorts(PortTable.ALL, (), population, table)
         self._ports: dict[tuple[NetworkPolicyPort, ...], RulePorts] = {}
+        self._peers: dict[object, Selection | str] = {}
         self.problems: list[Problem] = []
 
     def policy(self, policy: NetworkPolicy) -> CompiledPolicy:
@@ -231,10 +232,16 @@ class Compiler:
             return read if isinstance(read, str) else self._selecting.block(read)
         if pods is None and namespaces is None:
             return "an empty peer admits nobody: the API server refuses it"
-        for selector in (pods, namespaces):
-            if selector is not None and selector.match_expressions and (problem := _selector_problem(selector)):
-                return problem
-        return self._selecting.peers(policy.namespace, pods, namespaces)
+        key = (
+            policy.namespace if namespaces is None else None,
+            None if pods is None else key_of(pods),
+            None if namespaces is None else key_of(namespaces),
+        )
+        found = self._peers.get(key)
+        if found is None:
+            problem = _selector_problem(pods) or _selector_problem(namespaces)
+            found = self._peers[key] = problem or self._selecting.peers(policy.namespace, pods, namespaces)
+        return found
 
     def _ports_of(
         self, policy: NetworkPolicy, direction: Direction, position: int, ports: tuple[NetworkPolicyPort, ...]

@@ -118,14 +118,12 @@ def is_exactly(selector: LabelSelector) -> str | None:
 
 
 def key_of(selector: LabelSelector) -> object:
+    """The same for selectors that say the same; it can be hashed."""
     labels = selector.match_labels
     if labels and len(labels) == 1 and not selector.match_expressions:
         [pair] = labels.items()
         return pair
-    return (
-        tuple(sorted((labels or {}).items())),
-        tuple((each.key, each.operator, each.values) for each in selector.match_expressions or ()),
-    )
+    return tuple(sorted(labels.items())) if labels else (), selector.match_expressions or ()
 
 
 def matches(selector: LabelSelector, labels: Mapping[str, str], *, is_known: bool) -> tuple[bool, bool]:

@@ -14,8 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from policy.connectivity.addresses import address_text
-from policy.connectivity.contract import Leak, Proof
+from policy.connectivity.contract import Proof
 from policy.connectivity.endpoints import Endpoint, EndpointKind
+from policy.connectivity.leaks import Leak
 from policy.connectivity.matrix import Connectivity
 from policy.connectivity.topology_file import load_topology
 from policy.manifests.index import Index

@@ -57,7 +57,7 @@ from policy.manifests.workloads import Workload
 from policy.rules.rule import Context, Rule
 
 if TYPE_CHECKING:
-    from policy.connectivity.contract import Leak
+    from policy.connectivity.leaks import Leak
 
 
 def check(index: Index, context: Context) -> Iterator[Finding | Skipped]:
