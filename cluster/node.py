@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +19,7 @@ from cluster.kubectl import Kubectl
 from cluster.machine import ADDRESS, Machine
 from cluster.processes import Process
 from cluster.state import HOST, State
-from cluster.waiting import until
+from cluster.waiting import answers, until
 
 NAME = "node"
 PODS = "10.244.0.0/16"
@@ -114,7 +113,7 @@ class Node:
             # After a crash containerd answers before it knows its pods again, and a kubelet that asks meanwhile ends:
             # it is started again, as an init system would.
             process.start(command, machine=inside)
-            return _answers(f"http://{HOST}:{_HEALTH_PORT}/healthz")
+            return answers(f"http://{HOST}:{_HEALTH_PORT}/healthz")
 
         until("the kubelet is healthy", is_healthy, seconds=_READY_SECONDS)
         return process
@@ -186,14 +185,6 @@ class Node:
 
     def _kubeconfig(self, name: str) -> Path:
         return self.state.pki / f"{name}.kubeconfig"
-
-
-def _answers(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(url, timeout=5) as answer:
-            return bool(answer.status == 200)
-    except OSError:
-        return False
 
 
 def _containerd_settings(node: Node, mirrors: Path) -> str:

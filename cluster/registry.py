@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import json
 import os
-import urllib.request
 from pathlib import Path
 
 from cluster.state import HOST, State
-from cluster.waiting import until
+from cluster.waiting import answers, until
 
 NAME = "registry"
 
@@ -26,12 +25,4 @@ def start_registry(state: State, tools: Path) -> None:
     registry = state.process(NAME)
     environment = os.environ | {"OTEL_TRACES_EXPORTER": "none"}  # nobody listens for them
     registry.start([tools / "bin" / "registry", "serve", settings], env=environment)
-    until("the registry answers", lambda: _answers(f"http://{address}/v2/"), seconds=30, by=registry)
-
-
-def _answers(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(url, timeout=5) as answer:
-            return bool(answer.status == 200)
-    except OSError:
-        return False
+    until("the registry answers", lambda: answers(f"http://{address}/v2/"), seconds=30, by=registry)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import urllib.request
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -41,3 +42,12 @@ def _sentence(problem: str, said: str, by: Process | None) -> str:
     if by is not None:
         lines += [f"the end of {by.log}:", *by.last_lines()]
     return "\n  ".join(lines)
+
+
+def answers(url: str) -> bool:
+    """Whether a server says at that URL that all is well (200)."""
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False

@@ -114,6 +114,8 @@ class _Lines:
 
     def __init__(self, file: Path) -> None:
         self._file = file
+        self._state: tuple[int, int] | None = None
+        """Of the file as it was read, its time and size: for a changed one all begins anew."""
         self._ends_before = [0]
         """For each block of the file that has been read, and the next one, how many lines end before it."""
         self._kept = (-1, b"")
@@ -122,6 +124,10 @@ class _Lines:
     def line(self, number: int) -> str | None:
         """The line of that 1-based number; None if there is none, or it is not UTF-8."""
         try:
+            found = self._file.stat()
+            if self._state != (found.st_mtime_ns, found.st_size):
+                self._state = found.st_mtime_ns, found.st_size
+                self._ends_before, self._kept = [0], (-1, b"")
             content = self._line(number - 1) if number > 0 else None
             return None if content is None else content.decode()
         except (OSError, ValueError):  # ValueError: a null byte in the path, or not UTF-8

@@ -49,6 +49,7 @@ def render(result: Result, *, root: Path, color: bool, width: int | None = None,
 
     ``first`` is how many findings of a rule are shown, and how often it says that it did not check; None shows all.
     """
+    _file.cache_clear()  # another check may have another working folder, and other files
     style = _Style(color=color)
     return _harmless("\n\n".join("\n".join(block) for block in _blocks(result, root, style, width, first))) + "\n"
 

@@ -85,6 +85,20 @@ def test_a_place_that_cannot_be_quoted_has_its_message(source: Path) -> None:
         assert lines[2] == "        | it is wrong"
 
 
+def test_a_file_that_changes_between_two_reports_is_quoted_as_it_is(source: Path) -> None:
+    source.write_text("old: 1\n" * 10_000, encoding="utf-8")
+    place = Place(source.name, 9_000)
+    quote = excerpt(place, source.parent, columns=80)
+    assert quote is not None
+    assert quote.source == "old: 1"
+
+    source.write_text("newer: 22\n" * 10_000, encoding="utf-8")
+
+    quote = excerpt(place, source.parent, columns=80)
+    assert quote is not None
+    assert quote.source == "newer: 22"
+
+
 @pytest.mark.parametrize("end", [b"\n", b"\r\n"])
 def test_every_line_of_a_long_file_can_be_quoted(source: Path, end: bytes) -> None:
     lines = [f"{number}: {'x' * (number % 97 + 1)}" for number in range(3_000)]
