@@ -10,17 +10,16 @@ from __future__ import annotations
 import base64
 import os
 import shutil
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import yaml
 
 from cluster.kubectl import Kubectl, Object
 from cluster.state import HOST, State
-from cluster.waiting import until
+from cluster.waiting import answers, until
 
 NAMESPACE = "argocd"
 CONTROLLER = "argocd-application-controller"
@@ -66,8 +65,7 @@ class ArgoCD:
         self.start_component(SERVER)
         for name, port in ((SERVER, "argocd-server"), (CONTROLLER, "argocd-controller")):
             url = f"http://{HOST}:{self.state.port(port)}/healthz"
-            answers = _Answers(url)
-            until(f"{name} is healthy", answers, seconds=_READY_SECONDS, by=self.state.process(name))
+            until(f"{name} is healthy", partial(answers, url), seconds=_READY_SECONDS, by=self.state.process(name))
 
     def start_component(self, name: str) -> None:
         """With the parameters that the ConfigMaps hold now: a component reads them only when it starts."""
@@ -172,15 +170,3 @@ class ArgoCD:
             shutil.copyfile(self.tools / "argocd-installation" / "hack" / script, copy)
             copy.chmod(0o755)
         return folder
-
-
-@dataclass(frozen=True, slots=True)
-class _Answers:
-    url: str
-
-    def __call__(self) -> bool:
-        try:
-            with urllib.request.urlopen(self.url, timeout=5) as answer:
-                return bool(answer.status == 200)
-        except (urllib.error.URLError, OSError):
-            return False

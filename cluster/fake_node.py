@@ -12,8 +12,9 @@ from pathlib import Path
 
 from cluster.control_plane import PODS
 from cluster.errors import ClusterError
-from cluster.kubectl import Kubectl
+from cluster.kubectl import Kubectl, is_ready
 from cluster.state import HOST, State
+from cluster.volumes import volume
 from cluster.waiting import until
 
 NODE = "fake"
@@ -48,10 +49,12 @@ def start_fake_node(state: State, kubectl: Kubectl, tools: Path, *, storage_clas
             "--node-lease-duration-seconds=40",
         ]
     )
-    kubectl.apply(*(_volume(number, storage_class) for number in range(_VOLUMES)))
+    # For one claim of any size asked for here: a folder that nobody ever opens.
+    nowhere = {"hostPath": {"path": "/nonexistent"}}
+    kubectl.apply(*(volume(f"fake-{one:02}", NODE, "100Gi", nowhere, storage_class) for one in range(_VOLUMES)))
     if kubectl.get("node", NODE) is None:
         kubectl.apply(_node())
-    until("the node is ready", lambda: _is_ready(kubectl.get("node", NODE)), seconds=90, by=kwok)
+    until("the node is ready", lambda: is_ready(kubectl.get("node", NODE)), seconds=90, by=kwok)
 
 
 def _node() -> dict[str, object]:
@@ -104,30 +107,6 @@ def _metric(name: str, dimension: str, value: str, labels: dict[str, str]) -> di
     kind = "counter" if name.endswith("_total") else "gauge"
     named = [{"name": key, "value": where} for key, where in labels.items()]
     return {"name": name, "dimension": dimension, "kind": kind, "help": name, "labels": named, "value": value}
-
-
-def _volume(number: int, storage_class: str) -> dict[str, object]:
-    """For one claim of any size asked for here: a folder that nobody ever opens."""
-    here = {"key": "kubernetes.io/hostname", "operator": "In", "values": [NODE]}
-    return {
-        "apiVersion": "v1",
-        "kind": "PersistentVolume",
-        "metadata": {"name": f"fake-{number:02}"},
-        "spec": {
-            "accessModes": ["ReadWriteOnce"],
-            "capacity": {"storage": "100Gi"},
-            "hostPath": {"path": "/nonexistent"},
-            "nodeAffinity": {"required": {"nodeSelectorTerms": [{"matchExpressions": [here]}]}},
-            "persistentVolumeReclaimPolicy": "Retain",
-            "storageClassName": storage_class,
-        },
-    }
-
-
-def _is_ready(node: dict[str, object] | None) -> bool:
-    status = node["status"] if node else {}
-    assert isinstance(status, dict)
-    return any(one["type"] == "Ready" and one["status"] == "True" for one in status.get("conditions", []))
 
 
 def _render(kustomize: Path, folder: Path) -> str:

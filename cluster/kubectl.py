@@ -56,3 +56,9 @@ class Kubectl:
 
     def patch(self, kind: str, name: str, namespace: str, patch: Object, *, how: str = "merge") -> None:
         self.run("patch", kind, name, "--namespace", namespace, f"--type={how}", f"--patch={json.dumps(patch)}")
+
+
+def is_ready(one: Object | None) -> bool:
+    """Whether it is there and its condition Ready says so."""
+    conditions = (one or {}).get("status", {}).get("conditions", [])
+    return any(condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions)

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import os
 import time
-import urllib.error
-import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +19,7 @@ from cluster.fake_node import ANNOTATION
 from cluster.kubectl import Kubectl, Object
 from cluster.repository import ROOT, push_checkout, start_git_server
 from cluster.state import HOST, State
-from cluster.waiting import until
+from cluster.waiting import answers, until
 from cluster.webhook import unverified
 from tools.commands import say
 
@@ -158,7 +156,12 @@ class NamedCluster:
         target = ("port-forward", f"--namespace={NAMESPACE}", f"--address={HOST}", f"service/{SERVER}", f"{port}:443")
         environment = os.environ | {"KUBECONFIG": str(self.state.kubeconfig)}
         process.start([self.tools / "bin" / "kubectl", *target], env=environment)
-        until("Argo CD answers through the forwarded port", lambda: _answers(url), seconds=90, by=process)
+        until(
+            "Argo CD answers through the forwarded port",
+            lambda: answers(f"{url}/healthz", unverified()),
+            seconds=90,
+            by=process,
+        )
 
     def _delete(self) -> None:
         """Applications first, which delete nothing by that, so that nothing of the rest comes back."""
@@ -184,11 +187,3 @@ class NamedCluster:
     def _remove(self, *what: str) -> None:
         timeout = f"--timeout={_DELETE_SECONDS}s"
         self.kubectl.run("delete", "--ignore-not-found", "--wait", timeout, *what, seconds=_DELETE_SECONDS + 30)
-
-
-def _answers(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(f"{url}/healthz", timeout=5, context=unverified()) as answer:
-            return bool(answer.status == 200)
-    except (urllib.error.URLError, OSError):
-        return False

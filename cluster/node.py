@@ -15,7 +15,7 @@ from cluster.certificates import Authority
 from cluster.cgroups import Cgroups
 from cluster.commands import run
 from cluster.errors import ClusterError
-from cluster.kubectl import Kubectl
+from cluster.kubectl import Kubectl, is_ready
 from cluster.machine import ADDRESS, Machine
 from cluster.processes import Process
 from cluster.state import HOST, State
@@ -126,9 +126,7 @@ class Node:
 
     def is_ready(self) -> bool:
         """As the kubelet last said to the API server."""
-        node = self.kubectl.get("node", NAME) or {}
-        conditions = node.get("status", {}).get("conditions", [])
-        return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
+        return is_ready(self.kubectl.get("node", NAME))
 
     def ctr(self, *arguments: str) -> str:
         """Ask containerd about the kubelet's containers. Raises ClusterError with what it says."""

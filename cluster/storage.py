@@ -5,8 +5,9 @@ https://kubernetes.io/docs/concepts/storage/volumes/#local
 
 from __future__ import annotations
 
-from cluster.kubectl import Kubectl, Object
+from cluster.kubectl import Kubectl
 from cluster.node import NAME, Node
+from cluster.volumes import volume
 
 CLASS = "local"
 _VOLUMES = 12
@@ -16,9 +17,12 @@ _VOLUMES = 12
 def make_storage(node: Node) -> None:
     """The default class, and the volumes of the real node. Raises ClusterError."""
     _apply_class(node.kubectl)
-    for number in range(_VOLUMES):
-        (node.folder / "volumes" / f"{number:02}").mkdir(parents=True, exist_ok=True)
-    node.kubectl.apply(*(_volume(node, number) for number in range(_VOLUMES)))
+    folders = [node.folder / "volumes" / f"{number:02}" for number in range(_VOLUMES)]
+    for one in folders:
+        one.mkdir(parents=True, exist_ok=True)
+    node.kubectl.apply(
+        *(volume(f"{NAME}-{one.name}", NAME, "10Gi", {"local": {"path": str(one)}}, CLASS) for one in folders)
+    )
 
 
 def _apply_class(kubectl: Kubectl) -> None:
@@ -33,20 +37,3 @@ def _apply_class(kubectl: Kubectl) -> None:
             "volumeBindingMode": "WaitForFirstConsumer",
         }
     )
-
-
-def _volume(node: Node, number: int) -> Object:
-    here = {"key": "kubernetes.io/hostname", "operator": "In", "values": [NAME]}
-    return {
-        "apiVersion": "v1",
-        "kind": "PersistentVolume",
-        "metadata": {"name": f"{NAME}-{number:02}"},
-        "spec": {
-            "accessModes": ["ReadWriteOnce"],
-            "capacity": {"storage": "10Gi"},
-            "local": {"path": str(node.folder / "volumes" / f"{number:02}")},
-            "nodeAffinity": {"required": {"nodeSelectorTerms": [{"matchExpressions": [here]}]}},
-            "persistentVolumeReclaimPolicy": "Retain",
-            "storageClassName": CLASS,
-        },
-    }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import time
 import urllib.request
 from collections.abc import Callable
@@ -44,10 +45,10 @@ def _sentence(problem: str, said: str, by: Process | None) -> str:
     return "\n  ".join(lines)
 
 
-def answers(url: str) -> bool:
+def answers(url: str, context: ssl.SSLContext | None = None) -> bool:
     """Whether a server says at that URL that all is well (200)."""
     try:
-        with urllib.request.urlopen(url, timeout=5) as answer:
+        with urllib.request.urlopen(url, timeout=5, context=context) as answer:
             return bool(answer.status == 200)
     except OSError:
         return False

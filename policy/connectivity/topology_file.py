@@ -23,7 +23,8 @@ from policy.connectivity.topology import (
 )
 from policy.errors import PolicyError, SettingsError, SourceError
 from policy.findings import Place
-from policy.kustomize.marks import List, Map, Mark, Node, Scalar, Source, block_shift, decode, parse, present
+from policy.kustomize.marks import List, Map, Mark, Node, Scalar, Source, present
+from policy.kustomize.parse import block_shift, decode, parse
 from policy.manifests.names import nearest
 from policy.manifests.ports import port_problem
 

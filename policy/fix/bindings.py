@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from policy.errors import PolicyError
-from policy.kustomize.marks import MAX_BYTES
+from policy.kustomize.parse import MAX_BYTES
 from policy.manifests.load import load_documents
 from policy.targets import MANIFEST_SUFFIXES
 

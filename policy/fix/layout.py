@@ -19,7 +19,7 @@ except ImportError:  # a PyYAML built without libyaml: the same events, only slo
     from yaml import SafeLoader as _Parser  # type: ignore[assignment]
 
 from policy.errors import SourceError
-from policy.kustomize.marks import MAX_DEPTH
+from policy.kustomize.parse import MAX_DEPTH
 
 _BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 """What ends a line: those of YAML 1.1, which both libyaml and the parser of kustomize follow."""

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from policy.errors import SourceError
 from policy.kustomize.kustomization import Kustomization, SourceFile
-from policy.kustomize.marks import MAX_BYTES, Node, Scalar, Source, decode, parse
+from policy.kustomize.marks import Node, Scalar, Source
+from policy.kustomize.parse import MAX_BYTES, decode, parse
 
 _REMOTE = re.compile(
     r"(?i)(?:[a-z][a-z0-9+.-]*::|[a-z][a-z0-9+.-]*://|[\w.-]+@[\w.-]+:|(?:www\.)?github\.com[/:])|^[^/]+\.git(?:[/?]|$)"

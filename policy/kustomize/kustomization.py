@@ -8,17 +8,8 @@ from pathlib import Path
 
 from policy.errors import SourceError
 from policy.findings import Place
-from policy.kustomize.marks import (
-    List,
-    Map,
-    Mark,
-    Node,
-    Parsed,
-    Scalar,
-    Source,
-    at,
-    missing,
-)
+from policy.kustomize.marks import List, Map, Mark, Node, Scalar, Source, at, missing
+from policy.kustomize.parse import Parsed
 from policy.kustomize.scalars import BOOL, STR
 
 FILE_NAMES = ("kustomization.yaml", "kustomization.yml", "Kustomization")

@@ -24,8 +24,9 @@ from typing import Any
 
 from policy.findings import FieldPath, Place
 from policy.kustomize.emulate import Emulation, load_objects
-from policy.kustomize.marks import List, Map, Mark, Node, Scalar, Shift, Source, parse
+from policy.kustomize.marks import List, Map, Mark, Node, Scalar, Source
 from policy.kustomize.objects import Object, split_api_version
+from policy.kustomize.parse import Shift, parse
 from policy.kustomize.sources import SourceTree
 
 _PATCHES = ("patches", "replacements")

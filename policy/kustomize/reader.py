@@ -19,19 +19,8 @@ from policy.kustomize.kustomization import (
     SourceFile,
     canonical,
 )
-from policy.kustomize.marks import (
-    List,
-    Map,
-    Mark,
-    Node,
-    Parsed,
-    Scalar,
-    Source,
-    block_shift,
-    missing,
-    parse,
-    present,
-)
+from policy.kustomize.marks import List, Map, Mark, Node, Scalar, Source, missing, present
+from policy.kustomize.parse import Parsed, block_shift, parse
 from policy.kustomize.scalars import STR
 
 _NOT_UNDERSTOOD = {

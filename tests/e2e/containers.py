@@ -32,6 +32,13 @@ PASSWORD = "0123456789abcdef" * 4
 _SECONDS = 60.0
 
 
+def why_not() -> str:
+    """What is missing here for a container to be started; empty if nothing is."""
+    if os.geteuid() != 0:
+        return "containers need root"
+    return "" if RUNC else "containers need runc, of the package runc"
+
+
 class Network:
     """A network namespace with a loopback device, held by a process that does nothing else."""
 

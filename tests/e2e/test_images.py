@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from cluster.images.provide import make_images
 from cluster.repository import ROOT
 from cluster.waiting import until
 from policy.manifests.images import parse_image
-from tests.e2e.containers import PASSWORD, RUNC, Container, Network, unpack
+from tests.e2e.containers import PASSWORD, Container, Network, unpack, why_not
 from tests.manifests.api_server import NAMESPACE, TOKEN, api_server, make_certificate
 from tests.manifests.rendered import container, of_kind, overlay
 from tools.build import provide
@@ -27,17 +26,14 @@ SERVERS = [
     for document in of_kind(overlay("dev"), "Deployment", "StatefulSet")
 ]
 
-pytestmark = [
-    pytest.mark.skipif(os.geteuid() != 0, reason="containers need root"),
-    pytest.mark.skipif(RUNC is None, reason="containers need runc, of the package runc"),
-]
-
 Make = Callable[[str, str], Container]
 
 
 @pytest.fixture(scope="session")
 def images(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, tuple[Path, Mapping[str, Any]]]:
-    """By name: the unpacked image, and its configuration."""
+    """By name: the unpacked image, and its configuration. Skips the test where no container can be started."""
+    if missing := why_not():
+        pytest.skip(missing)
     folder = tmp_path_factory.mktemp("images")
     provide(ROOT, TOOLS)
     try:

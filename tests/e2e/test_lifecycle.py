@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import signal
 import socket
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
 
-from cluster.repository import ROOT
 from cluster.state import HOST, PORTS, State
 from tests.e2e.conftest import left_behind, run_cluster
+from tests.e2e.killed import kill_up
 from tests.e2e.live import Live
 
 pytestmark = pytest.mark.own_cluster(reason="a named cluster is neither started nor ended here")
@@ -54,16 +50,8 @@ def test_everything_listens_on_the_loopback_address_only(live: Live) -> None:
 
 def test_up_that_was_killed_can_be_taken_down(tmp_path: Path) -> None:
     folder = tmp_path / "cluster"
-    command = [sys.executable, "-m", "cluster", "up", "--no-pods", "--state", str(folder)]
-    up = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    kill_up(folder, "--no-pods", once="kube-apiserver", seconds=240)
     state = State(folder)
-    deadline = time.monotonic() + 240
-    while not state.process("kube-apiserver").is_alive():
-        assert up.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    up.send_signal(signal.SIGKILL)
-    up.wait()
     ports = [state.port(name) for name in PORTS]
     assert left_behind(folder) != []
     done = run_cluster("down", "--state", folder)

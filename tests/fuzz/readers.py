@@ -14,7 +14,8 @@ import atheris
 
 with atheris.instrument_imports(include=["policy"]):
     from policy.errors import SourceError
-    from policy.kustomize.marks import Source, parse
+    from policy.kustomize.marks import Source
+    from policy.kustomize.parse import parse
     from policy.manifests.load import load_documents, load_exactly
 
 

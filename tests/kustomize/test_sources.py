@@ -8,8 +8,8 @@ import pytest
 
 from policy.errors import SourceError
 from policy.findings import Place
-from policy.kustomize import marks
-from policy.kustomize.marks import Map, Node, Parsed, Scalar, Source, parse
+from policy.kustomize.marks import Map, Node, Scalar, Source
+from policy.kustomize.parse import Parsed, decode, parse
 from policy.kustomize.sources import SourceCache, SourceTree, load_sources
 from tests.kustomize.trees import write
 
@@ -368,7 +368,7 @@ map: {a: {b: c}}
 
 
 def test_a_byte_order_mark_and_carriage_returns_move_no_mark() -> None:
-    text = marks.decode(b"\xef\xbb\xbfa: b\r\nc: d\r\n", "a.yaml")
+    text = decode(b"\xef\xbb\xbfa: b\r\nc: d\r\n", "a.yaml")
     assert text == "a: b\nc: d\n"
     assert spans(text) == {"": "a", "a": "b", "c": "d"}
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,8 +13,8 @@ import pytest
 from cluster.namespaces import InMachine, NewMachine, in_network
 from cluster.processes import Process, descendants
 from cluster.repository import ROOT
-from cluster.state import State
 from cluster.waiting import until
+from tests.e2e.killed import kill_up
 from tests.live.conftest import run_cluster
 from tests.live.full import Full, left_behind, network_of_host
 
@@ -54,16 +52,7 @@ def outside() -> Iterator[None]:
 @pytest.mark.usefixtures("outside")
 def test_up_that_was_killed_can_be_taken_down(tmp_path: Path) -> None:
     folder, before = tmp_path / "cluster", network_of_host()
-    command = [sys.executable, "-m", "cluster", "up", "--state", str(folder)]
-    up = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    state = State(folder)
-    deadline = time.monotonic() + 300
-    while not state.process("kubelet").is_alive():
-        assert up.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    up.send_signal(signal.SIGKILL)
-    up.wait()
+    kill_up(folder, once="kubelet", seconds=300)
     assert left_behind(folder) != []
     done = run_cluster("down", "--state", folder)
     assert (done.returncode, done.stderr) == (0, "")
