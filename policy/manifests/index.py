@@ -284,6 +284,11 @@ class Index:
         return self._grouped.get((kind, namespace), ())  # type: ignore[return-value]
 
     @cached_property
+    def annotated(self) -> tuple[Resource, ...]:
+        """The objects that have annotations, in the order of the stream."""
+        return tuple(item for item in self.resources if item.annotations)
+
+    @cached_property
     def _grouped(self) -> Mapping[tuple[type[Object[Any]], str], tuple[Object[Any], ...]]:
         found: dict[tuple[type[Object[Any]], str], list[Object[Any]]] = {}
         for kind, items in self._typed.items():

@@ -78,6 +78,8 @@ def _grace(workload: Workload) -> Iterator[Finding]:
         if (hook := pre_stop(container)) and (seconds := waited(hook))
     ]
     grace = grace_of(workload)
+    if not waits and grace:
+        return
     longest, container = max(waits, key=lambda item: item[0], default=(0, None))
     at = workload.pod_field("terminationGracePeriodSeconds")
     if container is not None and longest >= grace:

@@ -54,6 +54,7 @@ def check(index: Index, context: Context) -> Iterator[Finding]:
         if found is not None:
             what = f"{resource.ref.api_version} {resource.ref.kind}"
             yield from _judged(found, newest, resource.field("apiVersion"), what)
+    for resource in index.annotated:
         for name in resource.annotations:
             if name in ANNOTATIONS:
                 yield from _judged(ANNOTATIONS[name], newest, resource.field("metadata", "annotations", name), name)
