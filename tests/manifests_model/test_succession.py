@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from policy.errors import SourceError
 from policy.manifests import forms
 from policy.manifests.load import load_exactly, load_texts
+from policy.manifests.scalars import MAX_SCALAR
 
 SEQUENCE = (
     "kind: Deployment\nmetadata:\n  name: {a}\n  labels:\n    app: {a}\nspec:\n  replicas: {b}\n  containers:\n"
@@ -125,6 +126,6 @@ def test_the_sign_for_a_block_of_text_is_no_block_of_text() -> None:
 
 def test_a_long_value_is_refused_in_a_form_too() -> None:
     document = "---\nkind: Note\nmetadata:\n  name: {}\n  other: b\nend: c\n"
-    text = "".join(document.format(name) for name in ("a", "b", "c", "x" * (forms.MAX_SCALAR + 1)))
+    text = "".join(document.format(name) for name in ("a", "b", "c", "x" * (MAX_SCALAR + 1)))
 
     assert read(text) == "refused"
