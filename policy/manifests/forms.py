@@ -13,6 +13,7 @@ the last time is compared with the stream itself, before anybody looks where the
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import compress
 from operator import ne
@@ -140,7 +141,7 @@ class _Form:
         self._rest = body
         self._steps: list[_Step] = []
         self._filled = 0
-        self._make: Callable[[list[Any]], dict[str, Any]] | None = None
+        self._quick: _Quick | None = None
         self.lines = body.count("\n") + 2
         self.is_literal = not blocks.has_marks(body)
         self.next: _Form | None = None
@@ -150,37 +151,43 @@ class _Form:
 
         None where it differs from the form in other lines than is known so far.
         """
-        values: list[Any] = []
+        found = self._quick.texts(text, at) if self._quick is not None else self._texts(text, at)
+        if found is None:
+            return None
+        texts, end = found
+        values = []
+        for each in texts:
+            try:
+                values.append(_values[each])
+            except KeyError:
+                values.append(_remembered(each))
+                if values[-1] is _UNFAMILIAR:
+                    return None
+        if self._quick is not None:
+            return self._quick.make(values), end
+        self._filled += 1
+        if self._filled == _WORTH_COMPILING and self._steps:
+            self._quick = _Quick(self._gaps, self._rest, self._steps)
+        return _made(self._value, self._steps, values), end
+
+    def _texts(self, text: str, at: int) -> tuple[list[str], int] | None:
+        """The values as they are written, and the end; None where something else is written between them."""
+        found = []
         for before, width in self._gaps:
             if not text.startswith(before, at):
                 return None
             at += width
             end = text.find("\n", at)
-            if end < 0:
-                end = len(text)
-            line = text[at:end]
-            at = end
-            try:
-                values.append(_values[line])
-            except KeyError:
-                value = _remembered(line)
-                if value is _UNFAMILIAR:
-                    return None
-                values.append(value)
-        if not text.startswith(self._rest, at):
-            return None
-        self._filled += 1
-        if self._filled == _WORTH_COMPILING:
-            self._make = _compiled(self._steps)
-        return self._make(values) if self._make else _made(self._value, self._steps, values), at + len(self._rest)
+            found.append(text[at:end] if end >= 0 else text[at:])
+            at += len(found[-1])
+        return (found, at + len(self._rest)) if text.startswith(self._rest, at) else None
 
     def learn(self, body: str, value: dict[str, Any]) -> bool:
         """Takes values from further lines, those in which a document with that value differs; whether it can."""
         own, lines = self._body.split("\n"), body.split("\n")
         if self._leaves is None:
             self._leaves = _leaves(own, self._value)
-        known = self._lines, self._gaps, self._rest, self._steps, self._make
-        self._filled, self._make = 0, None
+        known = self._lines, self._gaps, self._rest, self._steps, self._quick
         self._lines = sorted({*self._lines, *compress(range(len(own)), map(ne, lines, own))})
         if not all(number in self._leaves for number in self._lines):
             self._lines = known[0]
@@ -188,10 +195,11 @@ class _Form:
         leaves = [self._leaves[number] for number in self._lines]
         self._gaps, self._rest = _gaps(own, dict(zip(self._lines, leaves, strict=True)))
         self._steps = list(_steps(self._value, [leaf.path for leaf in leaves]))
+        self._filled, self._quick = 0, None
         found = self.filled(body, 0)
         if found is not None and found[1] == len(body) and _is_same(found[0], value):
             return True
-        self._lines, self._gaps, self._rest, self._steps, self._make = known
+        self._lines, self._gaps, self._rest, self._steps, self._quick = known
         return False
 
 
@@ -210,13 +218,31 @@ def _made(value: dict[str, Any], steps: Sequence[_Step], values: Sequence[Any]) 
     return found
 
 
-def _compiled(steps: Sequence[_Step]) -> Callable[[list[Any]], dict[str, Any]] | None:
-    """``_made`` as a function of one expression, which takes a third of the time; None where nothing differs.
+class _Quick:
+    """What a form does with a document, in few calls: it pays once there are many documents of the form."""
+
+    def __init__(self, gaps: Sequence[_Gap], rest: str, steps: Sequence[_Step]) -> None:
+        between = [*(gap.before for gap in gaps), rest]
+        # Texts are taken by their lengths and compared afterwards. Nothing is tried twice: `*+` gives nothing back.
+        pattern = r"([^\n]*+)".join(f"(.{{{len(each)}}})" for each in between)
+        self._match = re.compile(pattern, re.DOTALL).match
+        self._between = tuple(between)
+        self.make = _maker(steps)
+
+    def texts(self, text: str, at: int) -> tuple[Sequence[str], int] | None:
+        """See ``_Form._texts``."""
+        match = self._match(text, at)
+        if match is None:
+            return None
+        groups = match.groups()
+        return (groups[1::2], match.end()) if groups[::2] == self._between else None
+
+
+def _maker(steps: Sequence[_Step]) -> Callable[[list[Any]], dict[str, Any]]:
+    """``_made`` as a function of one expression, which takes a third of the time.
 
     Its text is made of numbered names alone: what a manifest says, keys too, is in the constants that these stand for.
     """
-    if not steps:
-        return None
     constants: list[Any] = []
 
     def constant(value: Any) -> str:

@@ -59,7 +59,9 @@ def check(index: Index, context: Context) -> Iterator[Finding]:
             if name in ANNOTATIONS:
                 yield from _judged(ANNOTATIONS[name], newest, resource.field("metadata", "annotations", name), name)
     for workload in index.workloads:
-        yield from _of_pods(workload, newest)
+        pod = workload.pod
+        if pod.service_account or pod.volumes or workload.pod_annotations:
+            yield from _of_pods(workload, newest)
     for service in index.all(Service):
         if service.spec.external_ips:
             yield from _judged(_EXTERNAL_IPS, newest, service.field("spec", "externalIPs"), "externalIPs")
