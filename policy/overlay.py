@@ -218,8 +218,9 @@ def _resources(text: str, file: str, name: str, documents: list[Document], unjud
         number = len(documents)
         documents.append(Document(read.text, file, read.line, read.is_plain))
         found = list(resources_of(read.value, number))
-        yield from (item for item in found if item.ref.kind or item.ref.api_version)
-        if not found or any(not item.ref.kind and not item.ref.api_version for item in found):
+        objects = [item for item in found if item.ref.kind or item.ref.api_version]
+        yield from objects
+        if not found or len(objects) < len(found):
             unjudged.append(Place(file or name, read.line))
 
 
