@@ -84,6 +84,12 @@ class Overlay(msgspec.Struct, dict=True):
         """The resource of that reference; every finding names one of the overlay."""
         return self._resources[ref]
 
+    @cached_property
+    def is_one_stream(self) -> bool:
+        """Whether it is one file of plain manifests, read once, and each object is a document of its own."""
+        is_one = self.tree is None and len(self.target.files) <= 1
+        return is_one and not any(resource.prefix for resource in self.index.resources)
+
     def document_of(self, ref: ObjectRef) -> Document:
         """The document that holds the object."""
         return self.documents[self._resources[ref].document]
@@ -212,8 +218,9 @@ def _resources(text: str, file: str, name: str, documents: list[Document], unjud
         number = len(documents)
         documents.append(Document(read.text, file, read.line, read.is_plain))
         found = list(resources_of(read.value, number))
-        yield from (item for item in found if item.ref.kind or item.ref.api_version)
-        if not found or any(not item.ref.kind and not item.ref.api_version for item in found):
+        objects = [item for item in found if item.ref.kind or item.ref.api_version]
+        yield from objects
+        if not found or len(objects) < len(found):
             unjudged.append(Place(file or name, read.line))
 
 

@@ -15,13 +15,13 @@ from policy.connectivity.population import Population
 from policy.connectivity.selections import (
     NAMESPACE_NAME,
     NOBODY,
-    PRIVATE_RANGES,
     Block,
     Selection,
     holds,
     is_exactly,
     key_of,
     matches,
+    private_ranges,
 )
 from policy.manifests.resources import Namespace
 from policy.manifests.selectors import LabelSelector, LabelSelectorRequirement
@@ -318,7 +318,7 @@ class Selecting:
                 surely = population.host if must and population.node_ranges else 0
                 possibly = population.host if may else 0
             if population.profile.blocks_match_pods:
-                _, may = holds(addresses, population.pod_ranges or PRIVATE_RANGES)
+                _, may = holds(addresses, population.pod_ranges or private_ranges())
                 possibly |= population.pods if may else 0
             found = self._blocks[block] = _selection(surely, possibly, addresses)
         return found

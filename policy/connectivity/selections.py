@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import NamedTuple
 
 import msgspec
@@ -78,7 +79,10 @@ class Block(NamedTuple):
         return minus((self.cidr,), self.excepted)
 
 
-PRIVATE_RANGES = tuple(interval_of(cidr) for cidr in PRIVATE)
+@cache
+def private_ranges() -> tuple[Interval, ...]:
+    """The addresses that are not public, taken for pods' where nobody says which those are."""
+    return tuple(map(interval_of, PRIVATE))
 
 
 def holds(addresses: AddressSet, ranges: Sequence[Interval]) -> tuple[bool, bool]:

@@ -135,12 +135,22 @@ class _Unplaced(Findings):
 
 def _told_apart(found: Sequence[Found]) -> tuple[Sequence[Found], Sequence[Found]]:
     """Findings of a rule that are surely one each, and the others: only their places tell."""
+    if len(found) == 1 and _are_different(found[0]):
+        return found, ()  # seen at a glance, as most are
     keys = [[_key(one, finding) for finding in one.findings] for one in found]
     count = Counter(key for each in keys for key in each)
     if all(number == 1 for number in count.values()) and None not in count:
         return found, ()  # as it nearly always is
     alone = [count[key] == 1 and key is not None for each in keys for key in each]
     return _chosen(found, alone), _chosen(found, [not is_alone for is_alone in alone])
+
+
+def _are_different(found: Found) -> bool:
+    """Whether each finding is about an object of its own, or says something else of it, in a document of its own."""
+    if found.overlay is None or not found.overlay.is_one_stream:
+        return False
+    said = {(finding.at.object, finding.message) for finding in found.findings if isinstance(finding.at, Field)}
+    return len(said) == len(found.findings)
 
 
 def _key(found: Found, finding: Finding) -> tuple[str, int, str, str | None] | None:
@@ -153,11 +163,28 @@ def _key(found: Found, finding: Finding) -> tuple[str, int, str, str | None] | N
 
 def _nearest(found: Sequence[Found], count: int) -> Sequence[Found]:
     """The findings of a rule without those that are not among the first ``count``, judged by their documents."""
-    positions = [_position(one, finding) for one in found for finding in one.findings]
-    if len(positions) <= count:
+    if sum(len(one.findings) for one in found) <= count:
         return found
+    if len(found) == 1 and found[0].overlay is not None and found[0].overlay.is_one_stream:
+        nearest = _nearest_in_stream(found[0], found[0].overlay, count)
+        if nearest is not None:
+            return [replace(found[0], findings=nearest)]
+    positions = [_position(one, finding) for one in found for finding in one.findings]
     last = sorted(positions)[count - 1]
     return _chosen(found, [position <= last for position in positions])
+
+
+def _nearest_in_stream(found: Found, overlay: Overlay, count: int) -> Sequence[Finding] | None:
+    """The same in one stream; None if it takes more than the order of its documents to tell."""
+    numbers = [
+        overlay.resource(finding.at.object).document
+        for finding in found.findings
+        if isinstance(finding.at, Field) and finding.severity is None
+    ]
+    if len(numbers) < len(found.findings):
+        return None
+    last = sorted(numbers)[count - 1]
+    return [finding for finding, number in zip(found.findings, numbers, strict=True) if number <= last]
 
 
 def _position(found: Found, finding: Finding) -> tuple[int, str, int]:

@@ -79,7 +79,7 @@ def normalized(text: str) -> str:
         if has_literals(text):
             raise Unfamiliar  # the last of them may have no line break at its end
         text += "\n"
-    if _TEXT in text or _BREAK in text:
+    if has_marks(text):
         raise Unfamiliar
     if has_literals(text):
         text = "".join(_with_literals_in_lines(text))
@@ -94,6 +94,11 @@ def normalized(text: str) -> str:
 def has_literals(text: str) -> bool:
     """Whether there may be a literal block scalar."""
     return "|" in text and ("|\n" in text or "|-\n" in text)
+
+
+def has_marks(body: str) -> bool:
+    """Whether something of what ``normalized`` gave stands for text that the document holds in another way."""
+    return _TEXT in body or _BREAK in body
 
 
 def _with_literals_in_lines(text: str) -> Iterator[str]:

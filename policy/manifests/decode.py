@@ -75,19 +75,19 @@ def resources_of(document: Any, number: int) -> Iterator[Resource]:
 
 
 def _expand(document: Any, number: int, prefix: FieldPath) -> Iterator[Resource]:
-    if not isinstance(document, Mapping):
+    if not isinstance(document, dict):
         return
     kind, version, items = document.get("kind"), document.get("apiVersion"), document.get("items")
     if isinstance(kind, str) and isinstance(items, list) and (kind == "List" or _is_list_of_objects(kind, items)):
         for index, item in enumerate(items):
             where: FieldPath = (*prefix, "items", index)
-            if isinstance(item, Mapping):
+            if isinstance(item, dict):
                 yield from _expand(_with_its_kind(item, kind, version), number, where)
             else:
                 yield Resource(ObjectRef("", ""), {}, number, where)
         return
     metadata = document.get("metadata")
-    metadata = metadata if isinstance(metadata, Mapping) else {}
+    metadata = metadata if isinstance(metadata, dict) else {}
     name = metadata.get("name")
     if not isinstance(name, str):
         generated = metadata.get("generateName")
@@ -104,7 +104,7 @@ def _expand(document: Any, number: int, prefix: FieldPath) -> Iterator[Resource]
 
 def _is_list_of_objects(kind: str, items: list[Any]) -> bool:
     return kind.endswith("List") and any(
-        isinstance(item, Mapping) and ("kind" in item or isinstance(item.get("metadata"), Mapping)) for item in items
+        isinstance(item, dict) and ("kind" in item or isinstance(item.get("metadata"), dict)) for item in items
     )
 
 

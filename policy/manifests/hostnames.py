@@ -58,6 +58,8 @@ _COMMANDS = (
     Pattern(rf"\b(?:nslookup|getent\s+hosts)\s+({_HOST})()"),
     Pattern(rf"--(?:replicaof|slaveof)\s+({_HOST})\s+({_PORT})"),
 )
+_IN_COMMANDS = ("nc", "netcat", "telnet", "-h", "nslookup", "getent", "slaveof", "replicaof")
+"""Text that none of those commands is without; most commands hold nothing of it."""
 _NGINX = Pattern(r"\b(?:proxy|grpc|fastcgi|uwsgi|scgi|memcached)_pass\s|\bupstream\s+\S+\s*\{")
 _NGINX_UPSTREAM = Pattern(rf"\bupstream\s+(\S+)\s*\{{((?:{_VAR}|[^}}])*)\}}")
 _NGINX_SERVER = Pattern(rf"\bserver\s+({_HOST})(?::({_PORT}))?(?=[\s;])")
@@ -336,6 +338,8 @@ def _qualified(text: str) -> Iterator[Host]:
 
 
 def _commands(text: str) -> Iterator[Host]:
+    if not any(word in text for word in _IN_COMMANDS):
+        return
     for command in _COMMANDS:
         for match in command.finditer(text):
             host = _host(match[1], match[2] or None, sure=True)

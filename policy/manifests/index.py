@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -56,6 +57,7 @@ class Index:
                 lost.append(error)
             self.undecodable.extend((resource, error) for error in lost)
         self.workloads = tuple(workloads)
+        self._by_label: dict[str, dict[tuple[str, str], tuple[Workload, ...]]] = {}
         self._requirements: dict[int, PodRequirements] = {}
         self._defaults: dict[str, Defaults] = {}
         self._replicas: dict[int, Replicas | None] = {}
@@ -101,13 +103,16 @@ class Index:
         """The namespaces that workloads run in, sorted; "" where a manifest names none."""
         return tuple(sorted({item.namespace for item in self.workloads}))
 
-    @cached_property
-    def _workloads_by_label(self) -> Mapping[tuple[str, str, str], tuple[Workload, ...]]:
-        found: dict[tuple[str, str, str], list[Workload]] = {}
-        for item in self.workloads:
-            for key, value in item.pod_labels.items():
-                found.setdefault((item.namespace, key, value), []).append(item)
-        return {key: tuple(items) for key, items in found.items()}
+    def _with_label(self, namespace: str, key: str, value: str) -> tuple[Workload, ...]:
+        """The workloads whose pods have a label; each key that selectors ask for is looked up in all of them once."""
+        by_value = self._by_label.get(key)
+        if by_value is None:
+            found: defaultdict[tuple[str, str], list[Workload]] = defaultdict(list)
+            for item in self.workloads:
+                if key in item.pod_labels:
+                    found[item.namespace, item.pod_labels[key]].append(item)
+            by_value = self._by_label[key] = {each: tuple(items) for each, items in found.items()}
+        return by_value.get((namespace, value), ())
 
     @cached_property
     def _workloads_by_namespace(self) -> Mapping[str, tuple[Workload, ...]]:
@@ -118,9 +123,11 @@ class Index:
 
     @cached_property
     def _alike(self) -> Mapping[str, tuple[tuple[Workload, ...], ...]]:
-        found: dict[str, dict[tuple[object, ...], list[Workload]]] = {}
+        found: defaultdict[str, defaultdict[tuple[object, ...], list[Workload]]] = defaultdict(
+            lambda: defaultdict(list)
+        )
         for item in self.workloads:
-            found.setdefault(item.namespace, {}).setdefault(item.settings, []).append(item)
+            found[item.namespace][item.settings].append(item)
         return {name: tuple(map(tuple, groups.values())) for name, groups in found.items()}
 
     def workloads_where(self, holds: Callable[[Workload], bool], namespace: str | None = None) -> Sequence[Workload]:
@@ -146,10 +153,10 @@ class Index:
             selector = LabelSelector(match_labels=dict(selector))
         labels = selector.match_labels or {}
         if len(labels) == 1 and not selector.match_expressions:
-            return self._workloads_by_label.get((namespace, *next(iter(labels.items()))), ())
+            return self._with_label(namespace, *next(iter(labels.items())))
         candidates = self.workloads_in(namespace)
         for key, value in labels.items():
-            with_label = self._workloads_by_label.get((namespace, key, value), ())
+            with_label = self._with_label(namespace, key, value)
             if len(with_label) < len(candidates):
                 candidates = with_label
         return tuple(item for item in candidates if selector.matches(item.pod_labels))
@@ -282,6 +289,11 @@ class Index:
     def in_namespace(self, kind: type[AnyObject], namespace: str) -> tuple[AnyObject, ...]:
         """Every object of a typed kind in a namespace."""
         return self._grouped.get((kind, namespace), ())  # type: ignore[return-value]
+
+    @cached_property
+    def annotated(self) -> tuple[Resource, ...]:
+        """The objects that have annotations, in the order of the stream."""
+        return tuple(item for item in self.resources if item.annotations)
 
     @cached_property
     def _grouped(self) -> Mapping[tuple[type[Object[Any]], str], tuple[Object[Any], ...]]:

@@ -18,7 +18,6 @@ from policy.manifests import blocks, forms
 from policy.manifests.scalars import MAX_SCALAR
 from policy.patterns import Pattern
 
-_AFTER_SEPARATOR = frozenset(("", " ", "\t", "\r", "\n"))
 _DIRECTIVE_OR_END = Pattern(r"^(?:%|\.\.\.(?:[ \t\r\n]|\Z))|\r(?!\n)", re.MULTILINE)
 
 
@@ -50,45 +49,56 @@ def load_texts(text: str, name: str) -> Iterator[Loaded]:
     if _may_have_directives(text):
         yield from _load_by_lines(text, name)
         return
+    succession = forms.Succession(text)
     start, line = 0, 1
-    for end in _ends(text):
-        chunk = text[start:end]
-        try:
-            yield Loaded(_read_quickly(chunk), chunk, line, not blocks.has_literals(chunk))
-        except blocks.Unfamiliar:
-            for _, value in load_exactly(chunk, name, line):
-                yield Loaded(value, chunk, line, False)
-        start, line = end, line + chunk.count("\n")
+    while True:
+        followed = succession.follow(start)
+        if followed is not None:
+            value, end, lines = followed
+            chunk = text[start:end]
+            yield Loaded(value, chunk, line, not blocks.has_literals(chunk))
+        else:
+            end = _end(text, start)
+            chunk = text[start:end]
+            lines = chunk.count("\n")
+            try:
+                yield Loaded(_read_quickly(chunk, succession), chunk, line, not blocks.has_literals(chunk))
+            except blocks.Unfamiliar:
+                for _, value in load_exactly(chunk, name, line):
+                    yield Loaded(value, chunk, line, False)
+        start, line = end, line + lines
+        if start == len(text):
+            return
 
 
-def _read_quickly(chunk: str) -> Any:
+def _read_quickly(chunk: str, succession: forms.Succession) -> Any:
     """The document by the short cut, which knows lines and their values only, and so bounds the values by the lines.
 
     Raises:
         Unfamiliar: it has to be read exactly.
     """
-    if chunk == "---\n":  # what a template leaves that rendered nothing
+    if chunk == forms.SEPARATOR:  # what a template leaves that rendered nothing
         return None
     if len(chunk) > MAX_SCALAR and max(map(len, chunk.split("\n"))) > MAX_SCALAR:
         raise blocks.Unfamiliar
-    return forms.read(chunk.removeprefix("---\n"))
+    return succession.read(chunk.removeprefix(forms.SEPARATOR))
 
 
 def _may_have_directives(text: str) -> bool:
     """Whether there is a directive, an end of a document, or a lone CR; most hold none of their signs."""
-    if "\r" in text or "\n%" in text or "\n..." in text or text.startswith(("%", "...")):
+    if "\r" in text or ("%" in text and "\n%" in text) or "\n..." in text or text.startswith(("%", "...")):
         return _DIRECTIVE_OR_END.search(text) is not None
     return False
 
 
-def _ends(text: str) -> Iterator[int]:
-    """Where the documents end: before a ``---`` at the beginning of a line that nothing but white space follows."""
-    at = text.find("\n---")
+def _end(text: str, start: int) -> int:
+    """Where a document ends: before a ``---`` at the beginning of a line that nothing but white space follows."""
+    at = text.find("\n---", start)
     while at >= 0:
-        if text[at + 4 : at + 5] in _AFTER_SEPARATOR:
-            yield at + 1
+        if text[at + 4 : at + 5] in forms.AFTER_SEPARATOR:
+            return at + 1
         at = text.find("\n---", at + 4)
-    yield len(text)
+    return len(text)
 
 
 def _load_by_lines(text: str, name: str) -> Iterator[Loaded]:

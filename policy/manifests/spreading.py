@@ -40,6 +40,8 @@ class Spread(msgspec.Struct, frozen=True):
 
 def spreads(workload: Workload, namespace_labels: Mapping[str, str]) -> Iterator[Spread]:
     """The anti-affinity terms and spread constraints that are about nodes."""
+    if workload.pod.affinity is None and not workload.pod.topology_spread_constraints:
+        return
     affinity = _mapping(_mapping(workload.pod.affinity).get("podAntiAffinity"))
     at = workload.pod_field("affinity", "podAntiAffinity")
     for number, term in _items(affinity.get("requiredDuringSchedulingIgnoredDuringExecution")):

@@ -7,7 +7,7 @@ that no rule repeats where the pod template of a CronJob sits or what a native s
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -33,8 +33,8 @@ _KINDS: dict[str, tuple[frozenset[str], FieldPath]] = {
     "CronJob": (frozenset({"batch"}), ("spec", "jobTemplate", "spec", "template")),
 }
 _CONTAINERS = ("containers", "initContainers", "ephemeralContainers")
-_OWN_OF_POD = (*_CONTAINERS, "serviceAccount", "serviceAccountName")
-_OWN_OF_CONTAINER = ("args", "command", "env", "envFrom", "image", "name")
+_OWN_OF_POD = frozenset({*_CONTAINERS, "serviceAccount", "serviceAccountName"})
+_OWN_OF_CONTAINER = frozenset({"args", "command", "env", "envFrom", "image", "name"})
 _FINITE = frozenset({"Job", "CronJob"})
 _REPLICATED = frozenset({"Deployment", "StatefulSet", "ReplicaSet", "ReplicationController", "DeploymentConfig"})
 
@@ -135,10 +135,11 @@ class Workload(msgspec.Struct, frozen=True, dict=True):
             for container in containers if isinstance(containers, list) else ():
                 found.append(key)
                 _add_identities(found, container, _OWN_OF_CONTAINER)
-        annotations = [item for item in self.pod_annotations.items() if ".kubernetes.io/" in item[0]]
-        if annotations:
-            found += annotations
-            found += (container.name for container in self.containers)
+        if self.pod_annotations:
+            annotations = [item for item in self.pod_annotations.items() if ".kubernetes.io/" in item[0]]
+            if annotations:
+                found += annotations
+                found += (container.name for container in self.containers)
         return tuple(found)
 
     @cached_property
@@ -239,14 +240,13 @@ def _containers(ref: ObjectRef, pod: PodSpec, pod_path: FieldPath) -> Iterator[C
             yield Container(spec, actual, ref, (*pod_path, key, index), image)
 
 
-def _add_identities(found: list[object], raw: Any, without: Iterable[str]) -> None:
+def _add_identities(found: list[object], raw: Any, without: frozenset[str]) -> None:
     """The keys of a mapping, and which objects its values are."""
     if isinstance(raw, dict):
-        left = raw.copy()
-        for key in without:
-            left.pop(key, None)
-        found += left
-        found += map(id, left.values())
+        for key, value in raw.items():
+            if key not in without:
+                found.append(key)
+                found.append(id(value))
 
 
 def _texts(raw: Mapping[str, Any]) -> Mapping[str, str]:

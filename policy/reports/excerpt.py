@@ -21,6 +21,8 @@ _NARROWEST = 24
 _ELLIPSIS = "…"
 _BLOCK = 16_384
 """Bytes of a file that are searched at once for the ends of lines."""
+_KEPT = 32
+"""So many blocks of a file are kept."""
 
 
 class Excerpt(msgspec.Struct, frozen=True):
@@ -118,8 +120,8 @@ class _Lines:
         """Of the file as it was read, its time and size: for a changed one all begins anew."""
         self._ends_before = [0]
         """For each block of the file that has been read, and the next one, how many lines end before it."""
-        self._kept = (-1, b"")
-        """The block that was read last, by its number: findings of a document are in few."""
+        self._kept: dict[int, list[bytes]] = {}
+        """The lines of the blocks that were read last, by their numbers: the first findings of each rule are in few."""
 
     def line(self, number: int) -> str | None:
         """The line of that 1-based number; None if there is none, or it is not UTF-8."""
@@ -127,7 +129,7 @@ class _Lines:
             found = self._file.stat()
             if self._state != (found.st_mtime_ns, found.st_size):
                 self._state = found.st_mtime_ns, found.st_size
-                self._ends_before, self._kept = [0], (-1, b"")
+                self._ends_before, self._kept = [0], {}
             content = self._line(number - 1) if number > 0 else None
             return None if content is None else content.decode()
         except (OSError, ValueError):  # ValueError: a null byte in the path, or not UTF-8
@@ -137,25 +139,27 @@ class _Lines:
         """The line behind so many line ends."""
         while self._ends_before[-1] < ends:
             block = self._block(len(self._ends_before) - 1)
-            if not block:
+            if block == [b""]:
                 return None
-            self._ends_before.append(self._ends_before[-1] + block.count(b"\n"))
+            self._ends_before.append(self._ends_before[-1] + len(block) - 1)
         number = max(0, bisect_left(self._ends_before, ends) - 1)
-        block = self._block(number)
-        *before, rest = block.split(b"\n", ends - self._ends_before[number])
-        line, end, _ = rest.partition(b"\n")
-        if not end:
+        block, index = self._block(number), ends - self._ends_before[number]
+        line = block[index]
+        if index == len(block) - 1:  # it goes on in the next block
             with self._file.open("rb") as stream:
-                stream.seek(number * _BLOCK + len(block) - len(rest))
-                line = stream.readline()
-        return line if before else line.removeprefix(codecs.BOM_UTF8)
+                stream.seek(number * _BLOCK + sum(map(len, block[:-1])) + index)
+                line = stream.readline().removesuffix(b"\n")
+        return line if ends else line.removeprefix(codecs.BOM_UTF8)
 
-    def _block(self, number: int) -> bytes:
-        if self._kept[0] != number:
+    def _block(self, number: int) -> list[bytes]:
+        """The lines of a block; the last one goes on in the next block."""
+        if number not in self._kept:
+            if len(self._kept) == _KEPT:
+                self._kept.clear()
             with self._file.open("rb") as stream:
                 stream.seek(number * _BLOCK)
-                self._kept = number, stream.read(_BLOCK)
-        return self._kept[1]
+                self._kept[number] = stream.read(_BLOCK).split(b"\n")
+        return self._kept[number]
 
 
 @lru_cache(maxsize=256)

@@ -9,9 +9,10 @@ from itertools import groupby
 import msgspec
 
 from policy.findings import Severity
+from policy.patterns import Pattern
 from policy.result import LocatedFinding, OverlayResult, Result, Tally
 
-_UNPRINTABLE = re.compile(
+_UNPRINTABLE = Pattern(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff\ufffe\uffff]"
 )
 """Control characters but tab and newline, marks that reorder or hide text, and what no encoding can carry."""

@@ -72,9 +72,9 @@ def other_container(raw: Any, name: str) -> Any:
     return with_others(raw, workloads._OWN_OF_CONTAINER) | {"name": name} if isinstance(raw, dict) else raw
 
 
-def with_others(raw: Mapping[str, Any], own: tuple[str, ...]) -> Document:
+def with_others(raw: Mapping[str, Any], own: frozenset[str]) -> Document:
     shared = {key: value for key, value in raw.items() if key not in own}
-    return {**shared, **{key: OTHERS[key] for key in own if key in OTHERS and key != "name"}}
+    return {**shared, **{key: OTHERS[key] for key in sorted(own) if key in OTHERS and key != "name"}}
 
 
 def indexes(manifests: str) -> Iterator[Index]:

@@ -59,7 +59,7 @@ def check(repository: Repository, context: Context) -> Iterator[Finding]:
     for overlay, index in repository.indexes.items():
         applications = deployed.get(overlay, [])
         asked = [item for item in index.resources if item.ref.kind in kinds or item.ref.kind == _CLAIMING]
-        if not asked or not (applications or any(_is_argo_cds(resource) for resource in index.resources)):
+        if not asked or not (applications or any(map(_is_argo_cds, index.annotated))):
             continue
         for resource in asked:
             if resource.ref.kind in kinds:

@@ -46,7 +46,7 @@ _MOST = 3
 
 
 def check(index: Index, context: Context) -> Iterator[Finding]:
-    ordered = [resource for resource in index.resources if is_ordered(resource)]
+    ordered = [resource for resource in index.annotated if is_ordered(resource)]
     wrong = list(_senseless(ordered))
     yield from wrong
     if not ordered or wrong or len({step_of(resource) for resource in index.resources}) < 2:

@@ -67,17 +67,21 @@ def check(workload: Workload, context: Context) -> Iterator[Finding]:
 
 
 def _is_told(workload: Workload, annotation: str) -> bool:
+    if not workload.resource.annotations and not workload.pod_annotations:
+        return False
     told = workload.resource.annotations.get(annotation) or workload.pod_annotations.get(annotation)
     return isinstance(told, str) and bool(told.strip())
 
 
 def _grace(workload: Workload) -> Iterator[Finding]:
+    grace = grace_of(workload)
+    if grace and not any(container.spec.lifecycle for container in workload.long_running):
+        return
     waits = [
         (seconds, container)
         for container in workload.long_running
         if (hook := pre_stop(container)) and (seconds := waited(hook))
     ]
-    grace = grace_of(workload)
     longest, container = max(waits, key=lambda item: item[0], default=(0, None))
     at = workload.pod_field("terminationGracePeriodSeconds")
     if container is not None and longest >= grace:

@@ -54,11 +54,14 @@ def check(index: Index, context: Context) -> Iterator[Finding]:
         if found is not None:
             what = f"{resource.ref.api_version} {resource.ref.kind}"
             yield from _judged(found, newest, resource.field("apiVersion"), what)
+    for resource in index.annotated:
         for name in resource.annotations:
             if name in ANNOTATIONS:
                 yield from _judged(ANNOTATIONS[name], newest, resource.field("metadata", "annotations", name), name)
     for workload in index.workloads:
-        yield from _of_pods(workload, newest)
+        pod = workload.pod
+        if pod.service_account or pod.volumes or workload.pod_annotations:
+            yield from _of_pods(workload, newest)
     for service in index.all(Service):
         if service.spec.external_ips:
             yield from _judged(_EXTERNAL_IPS, newest, service.field("spec", "externalIPs"), "externalIPs")

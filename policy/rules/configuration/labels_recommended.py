@@ -36,7 +36,7 @@ metadata:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 
 from policy.findings import Field, Finding, Severity
 from policy.manifests.workloads import Workload
@@ -57,25 +57,25 @@ class LabelsRecommendedOptions(Options, frozen=True):
 
 def check(workload: Workload, context: Context) -> Iterator[Finding]:
     options = context.options(LabelsRecommendedOptions)
-    metadata = workload.field("metadata")
-    resource = workload.resource
-    yield from _missing((*options.labels, *options.object_labels), resource.labels, metadata["labels"], "label")
-    yield from _missing(options.annotations, resource.annotations, metadata["annotations"], "annotation")
-    if workload.template_path:
-        at = workload.field(*workload.template_path, "metadata", "labels")
-        yield from _missing(options.labels, workload.pod_labels, at, "label", "the pods have")
-
-
-def _missing(
-    wanted: Iterable[str], there: Mapping[str, str], at: Field, what: str, who: str = "has"
-) -> Iterator[Finding]:
-    missing = [key for key in wanted if not there.get(key)]
+    labels, annotations = workload.resource.labels, workload.resource.annotations
+    missing = [key for key in (*options.labels, *options.object_labels) if not labels.get(key)]
     if missing:
-        yield Finding(
-            at=at,
-            message=f"{who} no {what} {', '.join(missing)}",
-            fix=f"add every missing {what}",
-        )
+        yield _finding(workload.field("metadata", "labels"), "has no label", missing)
+    missing = [key for key in options.annotations if not annotations.get(key)]
+    if missing:
+        yield _finding(workload.field("metadata", "annotations"), "has no annotation", missing)
+    missing = [key for key in options.labels if not workload.pod_labels.get(key)]
+    if missing and workload.template_path:
+        at = workload.field(*workload.template_path, "metadata", "labels")
+        yield _finding(at, "the pods have no label", missing)
+
+
+def _finding(at: Field, says: str, missing: list[str]) -> Finding:
+    return Finding(
+        at=at,
+        message=f"{says} {', '.join(missing)}",
+        fix=f"add every missing {says.rpartition(' ')[2]}",
+    )
 
 
 RULE = Rule(

@@ -48,14 +48,15 @@ from policy.rules.rule import Context, Rule
 def check(workload: Workload, context: Context) -> Iterator[Finding | Skipped]:
     if workload.spec.selector is None or (workload.is_finite and not workload.spec.manual_selector):
         return
-    at = workload.field("spec", "selector")
     try:
         selector = workload.selector
     except NotDecodable as error:
+        at = workload.field("spec", "selector")
         yield Skipped(at, f"the selector of {workload.ref} is none that can be read: {error.message}")
         return
     if selector is None or (selector.matches(workload.pod_labels) and not selector.is_empty):
         return
+    at = workload.field("spec", "selector")
     if selector.is_empty:
         yield Finding(
             at=at, message="the selector is empty, which the API server refuses", fix="select the pods' labels"
