@@ -58,12 +58,15 @@ class ArgoCD:
         self.kubectl.run("apply", "--kustomize", folder)
 
     def start(self) -> None:
-        """Redis and the three components, until they answer. Raises ClusterError with their last words if not."""
+        """Redis and the three components, until they answer. Raises ClusterError with their last words if not.
+
+        The controller comes last: it and the server would both write the first keys into ``argocd-secret``, and the one
+        that is late ends with a conflict.
+        """
         self._start_redis()
         self.start_component(REPO_SERVER)
-        self.start_component(CONTROLLER)
-        self.start_component(SERVER)
         for name, port in ((SERVER, "argocd-server"), (CONTROLLER, "argocd-controller")):
+            self.start_component(name)
             url = f"http://{HOST}:{self.state.port(port)}/healthz"
             until(f"{name} is healthy", partial(answers, url), seconds=_READY_SECONDS, by=self.state.process(name))
 

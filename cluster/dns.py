@@ -6,9 +6,9 @@ https://coredns.io/plugins/kubernetes/
 
 from __future__ import annotations
 
+from cluster.deployments import until_ready
 from cluster.kubectl import Kubectl, Object
 from cluster.node import DNS
-from cluster.waiting import until
 
 IMAGE = "ecommerce.invalid/coredns:1"
 NAMESPACE = "kube-system"
@@ -30,15 +30,9 @@ _COREFILE = """\
 
 
 def start_dns(kubectl: Kubectl) -> None:
-    """Until its pod is ready. Raises ClusterError with the pod's state if it does not become so."""
+    """Until its pod is ready. Raises ClusterError with its last words if it does not become so."""
     kubectl.apply(*_rights(), _settings(), _deployment(), _service())
-    until("the DNS pod is ready", lambda: is_ready(kubectl), seconds=_READY_SECONDS)
-
-
-def is_ready(kubectl: Kubectl) -> bool:
-    """As the API server was last told."""
-    deployment = kubectl.get("deployment", _NAME, NAMESPACE) or {}
-    return bool(deployment.get("status", {}).get("readyReplicas"))
+    until_ready(kubectl, _NAME, NAMESPACE, seconds=_READY_SECONDS)
 
 
 def _metadata(name: str, **more: object) -> Object:

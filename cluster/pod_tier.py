@@ -12,6 +12,8 @@ from cluster.dns import start_dns
 from cluster.fake_node import start_fake_node
 from cluster.images import TOOLS as IMAGE_TOOLS
 from cluster.images import pack_program, provide_images, push_image, push_images, use_images
+from cluster.ingress import IMAGE as INGRESS_IMAGE
+from cluster.ingress import start_ingress
 from cluster.machine import ADDRESS, Machine
 from cluster.metrics_server import start_metrics_server
 from cluster.network import start_network
@@ -26,7 +28,7 @@ from cluster.tier import Cluster, Step
 
 NODE_TOOLS = ("containerd", "containerd-shim-runc-v2", "ctr", "kube-proxy", "kubelet", "host-local", "loopback")
 NETWORK_TOOLS = ("calico", "calico-crds", "calico-felix")
-TOOLS = (*tier.TOOLS, *NODE_TOOLS, *NETWORK_TOOLS, *IMAGE_TOOLS, "coredns", "metrics-server", "pause")
+TOOLS = (*tier.TOOLS, *NODE_TOOLS, *NETWORK_TOOLS, *IMAGE_TOOLS, "coredns", "metrics-server", "pause", "traefik")
 """What tools/build.py has to provide."""
 
 _API_PORT = 6443
@@ -74,6 +76,7 @@ class PodCluster(Cluster):
         yield "containerd, kubelet, kube-proxy", self.node.start
         yield "Calico", lambda: start_network(self.node)
         yield "CoreDNS", lambda: start_dns(self.kubectl)
+        yield "Traefik", lambda: start_ingress(self.kubectl)
         yield "volumes", lambda: make_storage(self.node)
         yield "a node of kwok", self._start_fake_node
         yield "metrics-server", lambda: start_metrics_server(self.state, self.kubectl, self.tools)
@@ -105,7 +108,7 @@ class PodCluster(Cluster):
         self.node.cgroups.remove()
 
     def _push_own_images(self) -> None:
-        for image, program in ((PAUSE, "pause"), (DNS_IMAGE, "coredns")):
+        for image, program in ((PAUSE, "pause"), (DNS_IMAGE, "coredns"), (INGRESS_IMAGE, "traefik")):
             folder = self.state.folder / "images" / program
             if not folder.exists():
                 pack_program(self.tools / "bin" / program, folder)

@@ -24,6 +24,7 @@ VERSION_ARGUMENTS: Mapping[str, tuple[str, ...]] = {
     "kubectl": ("version", "--client"),
     "kustomize": ("version",),
     "nginx": ("-v",),
+    "traefik": ("version",),
 }
 """How a tool is asked for its version, where it is not ``--version``."""
 

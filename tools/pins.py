@@ -21,6 +21,7 @@ VERSION_VARIABLES: Mapping[str, str] = {
     "github.com/google/go-containerregistry": "github.com/google/go-containerregistry/cmd/crane/cmd.Version=v",
     "github.com/projectcalico/calico": "github.com/projectcalico/calico/felix/buildinfo.GitVersion=v",
     "github.com/projectcalico/calico/cni-plugin/cmd/calico": "main.VERSION=v",
+    "github.com/traefik/traefik/v3": "github.com/traefik/traefik/v3/pkg/version.Version=",
     "github.com/yannh/kubeconform": "main.version=",
     "github.com/zegl/kube-score": "main.version=",
     "k8s.io/kubernetes": "k8s.io/component-base/version.gitVersion=v",
@@ -162,9 +163,12 @@ def _pin(name: str, package: str, file: Path) -> Pin:
 
 
 def _sources(folder: Path) -> list[Path]:
-    """What decides over the programs of a folder; a module that requires nothing has no go.sum."""
+    """What decides over the programs of a folder: the modules below it too, which stand in for others there. A module
+    that requires nothing has no go.sum.
+    """
     sums = folder / "go.sum"
-    return [folder / "go.mod", *([sums] if sums.exists() else []), *sorted(folder.glob("*.go"))]
+    modules, sources = sorted(folder.glob("*/go.mod")), sorted(folder.rglob("*.go"))
+    return [folder / "go.mod", *([sums] if sums.exists() else []), *modules, *sources]
 
 
 def _digest(files: Sequence[Path], *parts: str) -> str:

@@ -1,8 +1,8 @@
 """Isolation on the wire: what really comes through between the pods of dev equals `policy topology`, cell by cell.
 
 The topology is asked about what Git holds (the clone's overlay), never about the running objects. Beside the workloads
-stand pods that no overlay knows: a stranger in the same namespace, an outsider in another, and one that takes the place
-of the ingress controller. The Job's pod has ended, so one with its labels stands in for it.
+stand pods that no overlay knows: the ingress controller, a stranger in the same namespace, and an outsider in another.
+The Job's pod has ended, so one with its labels stands in for it.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import pytest
 import yaml
 
 from cluster.errors import ClusterError
+from cluster.ingress import NAMESPACE as INGRESS
 from cluster.kubectl import Object
 from cluster.machine import ADDRESS
 from cluster.repository import ROOT
@@ -24,16 +25,16 @@ from tests.live.full import DEV, Full, is_ready
 from tests.live.wire import NAME, Cell, End, ends, measure, probe
 
 PORTS = ("TCP 53", "TCP 5432", "TCP 6379", "TCP 6443", "TCP 8080", "UDP 53")
-ELSEWHERE, INGRESS = "elsewhere", "ingress-nginx"
+ELSEWHERE = "elsewhere"
 STANDING_IN = {
     (DEV, "credentials"): "credentials",
     (DEV, "stranger"): "stranger",
     (ELSEWHERE, "outsider"): "outsider",
-    (INGRESS, "ingress-nginx"): "ingress-controller",
 }
 IN_GIT = ("api-gateway", "frontend", "order-service", "orders-db", "product-service", "products-db", "redis")
 WORKLOADS = {(DEV, name): name for name in (*IN_GIT, "user-service", "users-db")}
-DNS = {("kube-system", "kube-dns"): "dns"}
+OF_THE_CLUSTER = {("kube-system", "kube-dns"): "dns", (INGRESS, "ingress-nginx"): "ingress-controller"}
+NAMES = WORKLOADS | STANDING_IN | OF_THE_CLUSTER
 OUTSIDE = {"api-server", "dns", "ingress-controller"}
 """What topology.yaml says is not in Git: between two of these it promises nothing."""
 KUSTOMIZATION = "overlays/dev/kustomization.yaml"
@@ -65,12 +66,10 @@ def wire(dev: Full) -> Iterator[Full]:
     deployment = dev.kubectl.get("deployment", "frontend", DEV)
     assert deployment is not None
     image = deployment["spec"]["template"]["spec"]["containers"][0]["image"]
-    namespaces = [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": one}} for one in (ELSEWHERE, INGRESS)]
-    dev.kubectl.apply(*namespaces)
+    dev.kubectl.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": ELSEWHERE}})
     pods = [pod(namespace, label, image) for namespace, label in STANDING_IN]
-    for namespace in (ELSEWHERE, INGRESS):
-        account = partial(dev.kubectl.get, "serviceaccount", "default", namespace)
-        dev.wait_for("the namespace has its account", account)
+    account = partial(dev.kubectl.get, "serviceaccount", "default", ELSEWHERE)
+    dev.wait_for("the namespace has its account", account)
     dev.kubectl.apply(*pods)
 
     def all_run() -> bool:
@@ -79,7 +78,7 @@ def wire(dev: Full) -> Iterator[Full]:
 
     dev.wait_for("the pods that stand in run", all_run)
     yield dev
-    dev.kubectl.run("delete", "namespace", ELSEWHERE, INGRESS, "--wait=false")
+    dev.kubectl.run("delete", "namespace", ELSEWHERE, "--wait=false")
     names = [one["metadata"]["name"] for one in pods if one["metadata"]["namespace"] == DEV]
     dev.kubectl.run("delete", "pods", "--namespace", DEV, *names)
 
@@ -87,7 +86,7 @@ def wire(dev: Full) -> Iterator[Full]:
 def everyone(full: Full) -> list[End]:
     first = full.cluster.machine.process.pid()
     assert first is not None
-    return [*ends(full.kubectl, first, WORKLOADS | STANDING_IN | DNS), End("api-server", ADDRESS)]
+    return [*ends(full.kubectl, first, NAMES), End("api-server", ADDRESS)]
 
 
 def stated(full: Full) -> dict[tuple[str, str], list[str]]:
@@ -102,7 +101,7 @@ def stated(full: Full) -> dict[tuple[str, str], list[str]]:
     assert done.returncode == 0, done.stderr
     (overlay,) = json.loads(done.stdout)["overlays"]
     connections = overlay["connections"]
-    names = {*WORKLOADS.values(), *STANDING_IN.values(), "dns", "api-server"}
+    names = {*NAMES.values(), "api-server"}
     assert [one for one in connections if {one["source"], one["destination"]} <= names and not one["certain"]] == []
     return {(one["source"], one["destination"]): one["ports"] for one in connections}
 
@@ -119,7 +118,7 @@ def expected(connections: dict[tuple[str, str], list[str]], cell: Cell) -> bool:
 def compare(full: Full) -> dict[Cell, bool]:
     """The measured cells, once they equal the stated ones: Felix follows a change within moments."""
     found = everyone(full)
-    assert {end.name for end in found} == {*WORKLOADS.values(), *STANDING_IN.values(), "dns", "api-server"}
+    assert {end.name for end in found} == {*NAMES.values(), "api-server"}
     connections = stated(full)
     prober = full.cluster.tools / "bin" / "prober"
 
@@ -148,7 +147,7 @@ def compare(full: Full) -> dict[Cell, bool]:
 def test_every_cell_is_as_the_topology_says(wire: Full) -> None:
     cells = compare(wire)
     wire.counts["cells compared on the wire"] = len(cells)
-    names = len(WORKLOADS) + len(STANDING_IN)
+    names = len(NAMES) - 1
     # Every name beside the API server and DNS to every other; a workload of two pods to itself; DNS and all others.
     assert len({cell[:2] for cell in cells}) >= names * (names + 1)
     assert sum(cells.values()) > 20

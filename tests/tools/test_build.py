@@ -213,6 +213,15 @@ def test_module_of_several_programs_gives_each_by_its_name(root: Path) -> None:
         read_pin(root, "hello")
 
 
+def test_module_that_stands_in_for_another_decides_over_the_program(root: Path) -> None:
+    keys = [read_pin(root, "hello").key("1.27.3")]
+    for file in ("go.mod", "cmd/hello/main.go"):
+        source = root / "tools" / "hello" / "hello" / file
+        source.write_text(source.read_text() + "\n")
+        keys.append(read_pin(root, "hello").key("1.27.3"))
+    assert len(set(keys)) == 3
+
+
 def test_version_of_a_program_without_a_library_is_its_source(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,0 +1,38 @@
+"""Waiting for the pods of the cluster's own Deployments, and what they said if that is in vain."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+from cluster.errors import ClusterError
+from cluster.kubectl import Kubectl
+from cluster.waiting import until
+
+_LAST_LINES = 20
+
+
+def until_ready(kubectl: Kubectl, name: str, namespace: str, *, seconds: float) -> None:
+    """Until a pod of the Deployment is ready. Raises ClusterError with the states and the last log lines of all pods
+    of the namespace if none becomes so.
+    """
+
+    def is_ready() -> bool:
+        deployment = kubectl.get("deployment", name, namespace) or {}
+        return bool(deployment.get("status", {}).get("readyReplicas"))
+
+    try:
+        until(f"a pod of {name} is ready", is_ready, seconds=seconds)
+    except ClusterError as error:
+        raise ClusterError("\n  ".join([str(error), *_last_words(kubectl, namespace)])) from error
+
+
+def _last_words(kubectl: Kubectl, namespace: str) -> Iterator[str]:
+    try:
+        for pod in kubectl.list("pods", namespace):
+            name, status = pod["metadata"]["name"], pod["status"]
+            states = [one["state"] for one in status.get("containerStatuses", [])]
+            yield f"{name}: {status.get('phase')} {json.dumps(states)}"
+            yield from kubectl.run("logs", f"--tail={_LAST_LINES}", "--namespace", namespace, name).splitlines()
+    except ClusterError as error:
+        yield str(error)
