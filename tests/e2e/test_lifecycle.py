@@ -13,8 +13,7 @@ import pytest
 
 from cluster.repository import ROOT
 from cluster.state import HOST, PORTS, State
-from tests.e2e.conftest import left_behind, run_cluster
-from tests.e2e.live import Live
+from tests.e2e.live import Live, left_behind, run_cluster
 
 pytestmark = pytest.mark.own_cluster(reason="a named cluster is neither started nor ended here")
 

@@ -17,8 +17,7 @@ from cluster.kubectl import Kubectl
 from cluster.named import NamedCluster
 from cluster.state import State
 from cluster.tier import Cluster
-from tests.e2e.conftest import left_behind, run_cluster
-from tests.e2e.live import DEV
+from tests.e2e.live import DEV, left_behind, run_cluster
 
 pytestmark = pytest.mark.own_cluster(reason="it is about a cluster that is named and thrown away")
 NOWHERE = "https://127.0.0.1:1"

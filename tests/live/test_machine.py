@@ -17,7 +17,7 @@ from cluster.processes import Process, descendants
 from cluster.repository import ROOT
 from cluster.state import State
 from cluster.waiting import until
-from tests.live.conftest import run_cluster
+from tests.e2e.live import run_cluster
 from tests.live.full import Full, left_behind, network_of_host
 
 
