@@ -91,6 +91,9 @@ def named(choice: Choice, folder: Path, tests: pytest.Session) -> Iterator[Live]
     state = State(folder, choice.git_host, choice.argocd_url, "https")
     there = NamedCluster(state, choice.context)
     session = Live(there, started=time.monotonic())
+    reporter = tests.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is not None:
+        reporter.write_line(f"should this run be killed: `python -m cluster down --state {folder}`")
     try:
         there.up(choice.kubeconfig)
         session.digests = choice.digests if there.pulls_images() else ANY_DIGESTS
