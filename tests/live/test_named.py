@@ -18,13 +18,15 @@ from cluster.machine import ADDRESS
 from cluster.named import NamedCluster
 from cluster.namespaces import in_network
 from cluster.node import NAME as REAL
-from cluster.pod_tier import PodCluster
-from cluster.repository import git, push_checkout, start_git_server
+from cluster.pod_tier import TOOLS, PodCluster
+from cluster.repository import ROOT, git, push_checkout, start_git_server
+from cluster.requirements import require
 from cluster.state import State
 from tests.e2e.frontend import KUSTOMIZATION, frontend, with_replicas
 from tests.e2e.live import Live, run_cluster
 from tests.live.full import is_ready, left_behind
 from tests.live.installation import make_installation
+from tools.build import provide
 
 EMPTY = {"default", "kube-node-lease", "kube-public", "kube-system"}
 
@@ -34,7 +36,10 @@ def bare(tmp_path: Path) -> Iterator[PodCluster]:
     """Somebody's cluster without Argo CD, which can pull its images, and this process in its network."""
     there = PodCluster(State(tmp_path / "there"))
     there.state.folder.mkdir()
+    # As `up` does; here without its last step.
     with in_network(os.getppid()):
+        require()
+        provide(ROOT, TOOLS)
         images = make_installation(there.tools)
         try:
             there.prepare()
