@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cluster.errors import ClusterError
+from cluster.named import named_in
 from cluster.pod_tier import TOOLS as POD_TOOLS
 from cluster.pod_tier import PodCluster, cluster_of
 from cluster.repository import ROOT
@@ -79,7 +80,10 @@ def _cluster_to_start(state: State, *, with_pods: bool) -> Cluster:
 
 
 def _down(_: argparse.Namespace, state: State) -> int:
-    print("everything is ended and deleted" if cluster_of(state).down() else "there is none")
+    named = named_in(state)
+    if named is not None:
+        named.down()
+    print("everything is ended and deleted" if named or cluster_of(state).down() else "there is none")
     return 0
 
 

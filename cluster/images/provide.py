@@ -6,7 +6,7 @@ import fcntl
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from cluster.errors import ClusterError
@@ -21,25 +21,27 @@ USER = 10001
 """As whom every pod of the overlays runs."""
 
 
-def make_images(names: Iterable[str], tools: Path) -> dict[str, Path]:
+def make_images(
+    names: Iterable[str], tools: Path, recipes: Mapping[str, Recipe | Program] = RECIPES
+) -> dict[str, Path]:
     """The folder with the image (OCI layout) of every name (``docker.io/library/redis``): from the cache, or made.
 
-    ``tools`` is the folder whose bin/ has the programs of which some consist. An image stays in the cache until its
+    ``tools`` is the folder of what tools/build.py provides: some consist of that. An image is in the cache until its
     recipe, or this package, changes; where its folder was deleted, it is made of the packages of that day.
     Raises ClusterError: no recipe, no Debian (NoArchiveError), a program that tools/build.py has not provided; and
     ToolError with what apt says.
     """
     wanted = list(names)
-    unknown = sorted(set(wanted) - set(RECIPES))
+    unknown = sorted(set(wanted) - set(recipes))
     if unknown:
-        raise ClusterError(f"there is no recipe for the image {unknown[0]}: known are {', '.join(RECIPES)}")
+        raise ClusterError(f"there is no recipe for the image {unknown[0]}: known are {', '.join(recipes)}")
     cache = cache_folder() / "images"
     try:
         cache.mkdir(parents=True, exist_ok=True)
         with (cache / "lock").open("w") as lock, tempfile.TemporaryDirectory(dir=cache, prefix=".making-") as scratch:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            maker = _Maker(cache, Path(scratch), tools / "bin")
-            return {name: maker.make(name) for name in wanted}
+            maker = _Maker(cache, Path(scratch), tools)
+            return {name: maker.make(name, recipes[name]) for name in wanted}
     except OSError as error:
         raise ClusterError(f"{error.filename or cache}: {error.strerror or error}") from error
 
@@ -54,21 +56,20 @@ def pack_program(program: Path, folder: Path) -> None:
 class _Maker:
     """Makes images one after the other; what several of one release share is read once."""
 
-    def __init__(self, cache: Path, scratch: Path, programs: Path) -> None:
+    def __init__(self, cache: Path, scratch: Path, tools: Path) -> None:
         self._cache = cache
         self._scratch = scratch
-        self._programs = programs
+        self._tools = tools
         self._archives: dict[str, Archive] = {}
         self._bases: dict[str, tuple[tuple[Package, ...], Tree]] = {}
 
-    def make(self, name: str) -> Path:
-        recipe = RECIPES[name]
+    def make(self, name: str, recipe: Recipe | Program) -> Path:
         short = name.rpartition("/")[2]
         kept = self._cache / f"{short}-{self._key(recipe)}"
         if not kept.exists():
             part = self._scratch / short
             if isinstance(recipe, Program):
-                pack_program(self._programs / recipe.name, part)
+                pack_program(self._tools / "bin" / recipe.name, part)
             else:
                 self._pack(recipe, short, part)
             os.replace(part, kept)
@@ -78,9 +79,10 @@ class _Maker:
         """Changes with all that an image is made of, but for the versions of the packages."""
         sources = [Path(__file__).with_name(name) for name in ("layout.py", "packages.py", "provide.py", "tree.py")]
         if isinstance(recipe, Program):
-            sources.append(self._programs / recipe.name)
+            sources.append(self._tools / "bin" / recipe.name)
         else:
             sources += (FILES / file for file in recipe.files.values())
+            sources += (self._tools / file for file in recipe.tools.values())
         digest = hashlib.sha256(f"{recipe} {BASE} {ASSUMED} {architecture()}".encode())
         for file in sources:
             digest.update(file.read_bytes())
@@ -94,6 +96,10 @@ class _Maker:
             own.add_folder(path)
         for path, file in recipe.files.items():
             own.add_file(path, (FILES / file).read_bytes(), 0o755)
+        for path, file in recipe.tools.items():
+            own.add_file(path, (self._tools / file).read_bytes(), 0o755)
+        for path, target in recipe.links.items():
+            own.add_link(path, target)
         write_layout(folder, [base, own], recipe.settings, {"packages": " ".join(map(str, packages))})
 
     def _archive(self, release: str) -> Archive:

@@ -22,7 +22,10 @@ ASSUMED = ("adduser", "debconf", "dpkg", "init-system-helpers", "lsb-base", "per
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """An image made of packages of a Debian release, files of this package (by path in the image) and folders."""
+    """An image made of packages of a Debian release, files of this package (by path in the image) and folders.
+
+    ``tools`` are files of what tools/build.py provides (``bin/argocd``), and ``links`` what they are called by as well.
+    """
 
     release: str
     packages: tuple[str, ...]
@@ -31,6 +34,8 @@ class Recipe:
     without: tuple[str, ...] = ()
     files: Mapping[str, str] = field(default_factory=dict)
     folders: tuple[str, ...] = ()
+    tools: Mapping[str, str] = field(default_factory=dict)
+    links: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

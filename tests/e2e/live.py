@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-import re
+import datetime
+import os
+import statistics
+import subprocess
+import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +19,7 @@ import pytest
 from cluster.errors import ClusterError
 from cluster.kubectl import Kubectl, Object
 from cluster.named import NamedCluster
-from cluster.repository import git, push
+from cluster.repository import BRANCH, ROOT, git, push
 from cluster.tier import Cluster
 from cluster.waiting import until
 
@@ -70,10 +76,13 @@ class Live:
     def push(self, message: str) -> str:
         return push(self.cluster.state, message)
 
-    def deploy(self, environment: str, message: str) -> None:
-        """Push, and measure how long it takes until Argo CD calls it synced and healthy."""
+    def deploy(self, environment: str, message: str, *, is_live: Callable[[], bool] | None = None) -> None:
+        """Push, and measure how long it takes until it is live, and until Argo CD calls it synced, and healthy."""
         started = time.monotonic()
         revision = self.push(message)
+        if is_live is not None:
+            self.wait_for("it is live", is_live)
+            self.measure("push to live", started)
         self.wait_synced(environment, revision, healthy=False)
         self.measure("push to synced", started)
         self.wait_synced(environment, revision)
@@ -113,6 +122,11 @@ class Live:
     def measure(self, what: str, since: float) -> None:
         self.seconds.setdefault(what, []).append(time.monotonic() - since)
 
+    def say_last_words(self, tests: pytest.Session) -> None:
+        """What the processes said last, if a test failed."""
+        if tests.testsfailed:
+            print("\n".join(f"{one.name}: {one.last_lines(5)}" for one in self.cluster.state.processes()))
+
     def generations(self, environment: str) -> dict[str, tuple[str, object]]:
         """What changes with each object whose wished state is written: its identity and its generation, or its data."""
         objects = self.kubectl.list(MANAGED, ENVIRONMENTS[environment])
@@ -124,6 +138,67 @@ class Live:
             for one in objects
             if one["metadata"]["name"] != "kube-root-ca.crt"
         }
+
+
+@contextmanager
+def brought_back(live: Live) -> Iterator[None]:
+    """Whatever is pushed meanwhile to dev: afterwards it is as the commit before says, however the test ended."""
+    clone = live.cluster.state.clone
+    first = git(clone, "rev-parse", "HEAD").strip()
+    yield
+    git(clone, "checkout", "--quiet", "--force", "main")
+    if git(clone, "diff", "--name-only", first).strip():
+        git(clone, "read-tree", "--reset", "-u", first)
+        live.deploy("dev", "As before the test")
+
+
+def wait_deployed(live: Live) -> None:
+    """Until all environments are as the first commit says. While the window is closed, production is synced by hand, as
+    its releasers would."""
+    revision = git(live.cluster.state.clone, "rev-parse", f"origin/{BRANCH}").strip()
+    closed = window_is_closed(datetime.datetime.now(datetime.UTC))
+    if closed:
+        live.wait_for("production is compared", lambda: live.application("prod").get("status", {}).get("sync"))
+        assert "operationState" not in live.application("prod")["status"]
+        options = ["ServerSideApply=true", "PruneLast=true", "PrunePropagationPolicy=foreground"]
+        operation = {"sync": {"revision": revision, "syncOptions": options}, "initiatedBy": {"username": "releaser"}}
+        live.kubectl.patch("applications.argoproj.io", "ecommerce-prod", "argocd", {"operation": operation})
+    for environment in ("dev", "staging", "prod"):
+        live.wait_synced(environment, revision)
+
+
+def window_is_closed(now: datetime.datetime) -> bool:
+    """Whether production is not synced by itself: from Friday 16:00 to Monday 06:00 UTC (argocd/prod)."""
+    day, hour = now.weekday(), now.hour
+    return (day == 4 and hour >= 16) or day in (5, 6) or (day == 0 and hour < 6)
+
+
+def run_cluster(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """The command of the README, as a person calls it."""
+    command = [sys.executable, "-m", "cluster", *map(str, arguments)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def left_behind(folder: Path) -> list[str]:
+    """The processes that were started for a cluster's folder, whoever recorded them: it stands in what they run."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            said = (process / "cmdline").read_bytes() + (process / "environ").read_bytes()
+            command = (process / "cmdline").read_text().replace("\0", " ")
+        except OSError:
+            continue
+        if str(folder).encode() in said and int(process.name) != os.getpid():
+            found.append(f"{process.name}: {command}")
+    return found
+
+
+def measured(live: Live) -> Iterator[str]:
+    """A line for everything that was."""
+    if live.memory:
+        yield f"memory of all processes, at the end: {live.memory / 2**20:.0f} MiB"
+    for what, seconds in sorted(live.seconds.items()):
+        yield f"{what}: {statistics.median(seconds):.1f} s, median of {len(seconds)} (up to {max(seconds):.1f} s)"
 
 
 def is_synced(application: Object, revision: str, *, healthy: bool) -> bool:
@@ -160,16 +235,6 @@ def described(application: Object) -> str:
         *conditions(application).values(),
     ]
     return "; ".join(said)
-
-
-def container(workload: Object, number: int = 0) -> Object:
-    found: Object = workload["spec"]["template"]["spec"]["containers"][number]
-    return found
-
-
-def with_image(kustomization: str, digest: str) -> str:
-    """The text of an overlay, with another digest for the frontend."""
-    return re.sub(r"(- name: frontend\n(?:    .*\n)*?    digest: ).*", rf"\g<1>{digest}", kustomization)
 
 
 def conditions(application: Object) -> dict[str, str]:

@@ -10,9 +10,8 @@ import pytest
 
 from cluster.kubectl import Object
 from cluster.metrics import set_usage
+from tests.e2e.frontend import KUSTOMIZATION
 from tests.e2e.live import DEV, Live
-
-KUSTOMIZATION = "overlays/dev/kustomization.yaml"
 
 
 def removal(kind: str, name: str, group: str = "apps/v1") -> str:

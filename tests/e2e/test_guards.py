@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from cluster.kubectl import Object
+from tests.e2e.frontend import KUSTOMIZATION
 from tests.e2e.live import DEV, ENVIRONMENTS, Live, conditions
 
-KUSTOMIZATION = "overlays/dev/kustomization.yaml"
 CLUSTER_ROLE = """apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRole
 metadata:

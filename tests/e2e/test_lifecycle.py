@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 
 from cluster.state import HOST, PORTS, State
-from tests.e2e.conftest import left_behind, run_cluster
 from tests.e2e.killed import kill_up
-from tests.e2e.live import Live
+from tests.e2e.live import Live, left_behind, run_cluster
 
 pytestmark = pytest.mark.own_cluster(reason="a named cluster is neither started nor ended here")
 

@@ -9,16 +9,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 from cluster.argocd import SERVER
+from cluster.commands import run
 from cluster.errors import ClusterError
 from cluster.fake_node import start_fake_node
-from cluster.kubectl import Kubectl
-from cluster.named import NamedCluster
+from cluster.kubectl import Kubectl, Object
+from cluster.named import RESTARTED, NamedCluster
+from cluster.repository import ROOT
 from cluster.state import State
 from cluster.tier import Cluster
-from tests.e2e.conftest import left_behind, run_cluster
-from tests.e2e.live import DEV
+from tests.e2e.live import DEV, left_behind, run_cluster
 
 pytestmark = pytest.mark.own_cluster(reason="it is about a cluster that is named and thrown away")
 NOWHERE = "https://127.0.0.1:1"
@@ -76,6 +78,53 @@ def test_named_cluster_is_as_it_was_afterwards(bare: Cluster, tmp_path: Path) ->
         another.down()
         assert kubectl.get("namespace", DEV) is not None
     finally:
-        named.down()
+        delete_in_two_tries(named, bare)
     assert everything(kubectl) == before
-    assert not named.state.folder.exists()
+
+
+def delete_in_two_tries(named: NamedCluster, bare: Cluster) -> None:
+    """Whatever was pushed meanwhile, by this process or by a person."""
+    folder = named.state.folder
+    (named.state.clone / "argocd" / "kustomization.yaml").write_text("resources: []\n")
+    bare.state.process("kube-apiserver").kill()
+    again = f"`python -m cluster down --state {folder}` tries again"
+    with pytest.raises(ClusterError, match=f"(?s)not all is deleted in the cluster of {CONTEXT}: .*; {again}"):
+        named.down()
+    assert left_behind(folder) == []
+    bare.control_plane.start(bare.kubectl)
+    done = run_cluster("down", "--state", folder)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "everything is ended and deleted\n", "")
+    assert not folder.exists()
+
+
+def test_what_reads_a_setting_at_its_start_is_restarted() -> None:
+    """No more, no less: by the manifests of the installation and the settings of argocd/, here and in the README."""
+    kustomize, tools = ROOT / ".tools" / "bin" / "kustomize", ROOT / ".tools"
+    installed = objects(kustomize, tools / "argocd-installation" / "manifests" / "cluster-install")
+    settings = {
+        (one["metadata"]["name"], key)
+        for one in objects(kustomize, ROOT / "argocd")
+        if one["kind"] == "ConfigMap"
+        for key in one["data"]
+    }
+    restarted = {
+        f"{one['kind'].lower()}/{one['metadata']['name']}"
+        for one in installed
+        if one["kind"] in ("Deployment", "StatefulSet") and settings & set(read_at_start(one))
+    }
+    assert restarted == set(RESTARTED)
+    command = f"kubectl rollout restart -n argocd {' '.join(RESTARTED)}\n"
+    assert command in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def objects(kustomize: Path, folder: Path) -> list[Object]:
+    return list(yaml.load_all(run(kustomize, "build", folder), Loader=yaml.CSafeLoader))
+
+
+def read_at_start(workload: Object) -> Iterator[tuple[str, str]]:
+    """ConfigMap and key of every environment variable that comes of one."""
+    for container in workload["spec"]["template"]["spec"]["containers"]:
+        for variable in container.get("env", ()):
+            reference = variable.get("valueFrom", {}).get("configMapKeyRef")
+            if reference is not None:
+                yield reference["name"], reference["key"]

@@ -2,70 +2,29 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from cluster.cgroups import Cgroups
 from cluster.commands import run
-from cluster.kubectl import Kubectl, Object
+from cluster.images import push_image
+from cluster.images.layout import Settings, write_layout
+from cluster.images.tree import Tree
+from cluster.kubectl import Object
 from cluster.pod_tier import PodCluster
-from cluster.repository import git, push
-from cluster.waiting import until
-
-ENVIRONMENTS = {"dev": "ecommerce-dev", "staging": "ecommerce-staging", "prod": "ecommerce"}
-"""The namespace of each environment."""
-
-DEV = ENVIRONMENTS["dev"]
-SECONDS = 300
-# Each question is a kubectl of its own, which must not take the processor from what it asks about.
-ASK_SECONDS = 1.0
+from cluster.repository import git
+from tests.e2e.frontend import container, frontend
+from tests.e2e.live import DEV as DEV
+from tests.e2e.live import Live
+from tests.e2e.live import left_behind as processes_of
 
 
 @dataclass
-class Full:
-    """The cluster of a test session; ``seconds`` holds what was measured, by what it is."""
+class Full(Live):
+    """The cluster of a test session, whose dev has real pods; ``counts`` holds what was counted, by what it is."""
 
     cluster: PodCluster
-    seconds: dict[str, float] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
-
-    @property
-    def kubectl(self) -> Kubectl:
-        return self.cluster.kubectl
-
-    def application(self, environment: str) -> Object:
-        found = self.kubectl.get("applications.argoproj.io", f"ecommerce-{environment}", "argocd")
-        assert found is not None, f"there is no Application ecommerce-{environment}"
-        return found
-
-    def wait_for(self, what: str, probe: Callable[[], Any], *, seconds: float = SECONDS) -> Any:
-        return until(what, probe, seconds=seconds, every=ASK_SECONDS)
-
-    def wait_synced(self, environment: str, revision: str, *, seconds: float = SECONDS) -> None:
-        """Until Argo CD says that the environment is what the commit says, and that it is healthy."""
-
-        def is_there() -> bool:
-            status = self.application(environment).get("status", {})
-            sync = status.get("sync", {})
-            there = sync.get("status") == "Synced" and sync.get("revision") == revision
-            idle = status.get("operationState", {}).get("phase") not in ("Running", "Terminating")
-            return bool(there and idle and status.get("health", {}).get("status") == "Healthy")
-
-        self.wait_for(f"{environment} is synced to {revision[:7]}", is_there, seconds=seconds)
-
-    def edit(self, path: str, change: Callable[[str], str]) -> None:
-        """Change a file of the clone; a change that changes nothing is a mistake of the test."""
-        file = self.cluster.state.clone / path
-        before = file.read_text(encoding="utf-8")
-        after = change(before)
-        assert after != before, f"{path} does not change"
-        file.write_text(after, encoding="utf-8")
-
-    def push(self, message: str) -> str:
-        return push(self.cluster.state, message)
 
     def revision(self) -> str:
         return git(self.cluster.state.clone, "rev-parse", "HEAD").strip()
@@ -80,6 +39,15 @@ class Full:
         return self.kubectl.run("exec", "--namespace", DEV, pod, "--", *command).strip()
 
 
+def two_frontends(full: Full, folder: Path) -> tuple[str, str]:
+    """The digest of the image that the frontend has, and of another one of the same program, packed and pushed here."""
+    layer = Tree()
+    layer.add_file("http-echo", (full.cluster.tools / "bin" / "http-echo").read_bytes(), 0o755)
+    write_layout(folder, [layer], Settings(entrypoint=("/http-echo",)))
+    another = push_image(full.cluster.state, full.cluster.tools, folder, "hashicorp/http-echo:another")
+    return container(frontend(full))["image"].rpartition("@")[2], another
+
+
 def is_ready(pod: Object) -> bool:
     """As its probes say."""
     conditions = pod.get("status", {}).get("conditions", [])
@@ -87,15 +55,8 @@ def is_ready(pod: Object) -> bool:
 
 
 def left_behind(folder: Path) -> list[str]:
-    """What still is there of a cluster's folder: processes (it stands in what they run), mounts, groups."""
-    found = []
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            said = (process / "cmdline").read_bytes() + (process / "environ").read_bytes()
-        except OSError:
-            continue
-        if str(folder).encode() in said and int(process.name) != os.getpid():
-            found.append(f"process {process.name}: {said[:200]!r}")
+    """What still is there of a cluster's folder: processes, mounts, groups."""
+    found = [f"process {one}" for one in processes_of(folder)]
     mounts = Path("/proc/self/mounts").read_text().splitlines()
     found += [f"mount {line}" for line in mounts if str(folder) in line]
     return found + [str(one) for one in Path("/sys/fs/cgroup").glob(f"**/{Cgroups(folder).name}")]

@@ -15,7 +15,7 @@ from cluster.processes import Process, descendants
 from cluster.repository import ROOT
 from cluster.waiting import until
 from tests.e2e.killed import kill_up
-from tests.live.conftest import run_cluster
+from tests.e2e.live import run_cluster
 from tests.live.full import Full, left_behind, network_of_host
 
 

@@ -26,7 +26,8 @@ from cluster.kubectl import Object
 from cluster.machine import ADDRESS
 from cluster.namespaces import in_network
 from cluster.processes import descendants
-from tests.live.full import DEV, ENVIRONMENTS, Full, is_ready
+from tests.e2e.live import ENVIRONMENTS
+from tests.live.full import DEV, Full, is_ready
 from tests.live.test_isolation import ELSEWHERE, pod
 
 HOST = "dev.ecommerce.local"

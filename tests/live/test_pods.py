@@ -8,7 +8,8 @@ import pytest
 
 from cluster.fake_node import NODE as FAKE
 from cluster.node import NAME as REAL
-from tests.live.full import DEV, ENVIRONMENTS, Full, is_ready
+from tests.e2e.live import ENVIRONMENTS
+from tests.live.full import DEV, Full, is_ready
 
 DATABASE = "users-db-0"
 
