@@ -20,6 +20,7 @@ from policy.connectivity.matrix import Connectivity
 from policy.connectivity.policies import PEERS, CompiledRule, Direction
 from policy.connectivity.population import outside_endpoint
 from policy.connectivity.ports import PortSet, PortTable
+from policy.connectivity.rows import disjoint
 from policy.connectivity.selections import Ends
 from policy.connectivity.sides import NOTHING, End, Grants, Side
 from policy.connectivity.stated import Granted, Stated
@@ -140,16 +141,18 @@ class Proof:
         too_much = dict(self._beyond(ingress))
         reaching = self._reaching(bits_of(number for number, row in too_much.items() if row.pods))
         for destination, row in too_much.items():
-            asked = population.everyone if destination < population.in_git else in_git
-            for sent, senders in reaching.get(destination, ()):
+            is_in_git = destination < population.in_git
+            addresses = dict(row.addresses) if is_in_git else {}
+            is_shared = len(addresses) == 1  # a bundle of pods may tell of addresses too
+            for sent, senders in reaching.get(destination, {}).items():
+                asked = senders if is_in_git else senders & in_git
                 for ports, sources in row.pods.items():
-                    found = sources & senders & asked
-                    both = self._both(ports, sent, destination) if found else PortTable.NONE
-                    if both:
-                        yield Bundle("ingress", destination, both, Ends(found))
-            if destination < population.in_git:
-                for ports, addresses in row.addresses.items():
-                    yield Bundle("ingress", destination, ports, Ends(0, addresses))
+                    both = self._table.intersection(ports, sent)
+                    found = sources & asked if both else 0
+                    if found:
+                        yield Bundle("ingress", destination, both, Ends(found, addresses.pop(both, NO_ADDRESSES) if is_shared else NO_ADDRESSES))
+            for ports, some in addresses.items():
+                yield Bundle("ingress", destination, ports, Ends(0, some))
         open_destinations = population.everyone & ~ingress.isolated
         for source, row in self._beyond(egress):
             asked = open_destinations if source < population.in_git else open_destinations & in_git
@@ -179,8 +182,8 @@ class Proof:
             if ports not in excess.pods:
                 yield Bundle(direction, end, ports, Ends(0, addresses))
 
-    def _reaching(self, destinations: int) -> Mapping[int, list[tuple[Grants, int]]]:
-        """For each of some destinations: what is granted to its possible sources, and the sources (bits)."""
+    def _reaching(self, destinations: int) -> Mapping[int, Mapping[int, int]]:
+        """For each of some destinations: its possible sources (bits), by what all of their rules let them send to it."""
         if not destinations:
             return {}
         egress = self.connectivity.sides["egress"]
@@ -189,18 +192,14 @@ class Proof:
             row = egress.possibly(source)
             if row.pods:
                 senders.setdefault(id(row), (row, []))[1].append(source)
-        found: dict[int, list[tuple[Grants, int]]] = {}
-        groups = [(row, bits_of(numbers)) for row, numbers in senders.values()]
-        for row, bits in ((egress.open, self._population.everyone & ~egress.isolated), *groups):
-            for destination in members(_any(row.pods.values()) & destinations):
-                found.setdefault(destination, []).append((row, bits))
-        return found
-
-    def _both(self, ports: int, row: Grants, destination: int) -> int:
-        found = PortTable.NONE
-        for others, destinations in row.pods.items():
-            if destinations >> destination & 1:
-                found = self._table.union(found, self._table.intersection(ports, others))
+        unbound = self._population.everyone & ~egress.isolated
+        found = {destination: {PortTable.ALL: unbound} if unbound else {} for destination in members(destinations)}
+        for row, numbers in senders.values():
+            sources = bits_of(numbers)
+            for ports, others in disjoint(row.pods, self._table).items():
+                for destination in members(others & destinations):
+                    by_ports = found[destination]
+                    by_ports[ports] = by_ports.get(ports, 0) | sources
         return found
 
     def _between_open(self, in_git: int) -> Iterator[Bundle]:
