@@ -304,7 +304,7 @@ def _minus(grants: Grants, stated: Grants, table: PortTable, own: int) -> Grants
             parts = left
         for part, bits in parts:
             if bits:
-                pods[part] = pods.get(part, 0) | bits
+                pods[part] = pods[part] | bits if part in pods else bits
     if not grants.addresses or grants.addresses == stated.addresses:
         return Grants(pods, NOTHING.addresses)
     return Grants(pods, _minus_addresses(grants.addresses, stated.addresses, table))

@@ -46,11 +46,7 @@ def rows_of(
             addresses = _apart(sent.addresses, table)
         if row or addresses:
             key = (_key(row), _key(addresses) if addresses else ())
-            found = by_row.get(key)
-            if found is None:
-                by_row[key] = [source], row, addresses
-            else:
-                found[0].append(source)
+            by_row.setdefault(key, ([], row, addresses))[0].append(source)  # asked once: to hash bits takes long
     for numbers, row, addresses in by_row.values():
         sources = Ends(bits_of(numbers))
         for ports in sorted(row.keys() | addresses.keys()) if addresses else row:
@@ -102,10 +98,10 @@ class _Meeting:
         if not sent:
             return {}
         few, many = self._few.get(source), self._many.get(source, ())
+        if few is not None and asked is None and few == sent and (len(few) == 1 or _is_disjoint(few)):
+            return few  # all that is sent is admitted, and others can add nothing
         if many and (reached := _all_of(sent, asked)).bit_count() <= _FEW:
             return self._one_by_one(sent, source, reached)
-        if few is not None and few == sent and not many and asked is None and (len(few) == 1 or _is_disjoint(few)):
-            return few
         if few:
             return self._met(sent, (*(few.items()),), many, asked)
         key = (id(sent), -1 if asked is None else asked, *map(id, many))
