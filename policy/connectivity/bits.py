@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-
 _FEW = 4
 """So many members are picked before the others are counted, since to count takes longer than to pick one."""
 
 
 def members(bits: int) -> Iterable[int]:
     """The numbers in the set, ascending."""
-    left, found = bits, []
+    found: list[int] = []
+    left = bits
     while left:
         if len(found) == _FEW and left.bit_count() * 64 > left.bit_length():
             return _members(bits)
