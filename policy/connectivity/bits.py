@@ -4,24 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+_FEW = 4
+"""So many members are picked before the others are counted, since to count takes longer than to pick one."""
+
 
 def members(bits: int) -> Iterable[int]:
     """The numbers in the set, ascending."""
-    count = bits.bit_count()
-    if count == 1:
-        return (bits.bit_length() - 1,)
-    if 0 < count * 64 <= bits.bit_length():
-        return _picked(bits)
-    return _members(bits) if count else ()
-
-
-def _picked(bits: int) -> list[int]:
-    """One at a time, from the last, which shortens what is left: for few members in a wide set."""
-    found = []
-    while bits:
-        last = bits.bit_length() - 1
+    found: list[int] = []
+    left = bits
+    while left:
+        if len(found) == _FEW and left.bit_count() * 64 > left.bit_length():
+            return _members(bits)
+        last = left.bit_length() - 1  # from the last, which shortens what is left
         found.append(last)
-        bits ^= 1 << last
+        left ^= 1 << last
     found.reverse()
     return found
 

@@ -20,12 +20,16 @@ from policy.connectivity.matrix import Connectivity
 from policy.connectivity.policies import PEERS, CompiledRule, Direction
 from policy.connectivity.population import outside_endpoint
 from policy.connectivity.ports import PortSet, PortTable
+from policy.connectivity.rows import disjoint
 from policy.connectivity.selections import Ends
 from policy.connectivity.sides import NOTHING, End, Grants, Side
 from policy.connectivity.stated import Granted, Stated
 from policy.connectivity.topology import Flow, Topology
 from policy.findings import Field
 from policy.manifests.resources import NetworkPolicyPeer
+
+_Missing = int | AddressSet
+"""An end that something lacks: a pod by its number, or all of the addresses that lack the same ports."""
 
 
 class Broken(msgspec.Struct, frozen=True):
@@ -140,21 +144,29 @@ class Proof:
         too_much = dict(self._beyond(ingress))
         reaching = self._reaching(bits_of(number for number, row in too_much.items() if row.pods))
         for destination, row in too_much.items():
-            asked = population.everyone if destination < population.in_git else in_git
-            for sent, senders in reaching.get(destination, ()):
-                for ports, sources in row.pods.items():
-                    found = sources & senders & asked
-                    both = self._both(ports, sent, destination) if found else PortTable.NONE
-                    if both:
-                        yield Bundle("ingress", destination, both, Ends(found))
-            if destination < population.in_git:
-                for ports, addresses in row.addresses.items():
-                    yield Bundle("ingress", destination, ports, Ends(0, addresses))
+            yield from self._admitted(destination, row, reaching.get(destination, {}))
         open_destinations = population.everyone & ~ingress.isolated
         for source, row in self._beyond(egress):
             asked = open_destinations if source < population.in_git else open_destinations & in_git
             yield from self._bundles("egress", source, row, asked)
         yield from self._between_open(in_git)
+
+    def _admitted(self, destination: int, excess: Grants, senders: Mapping[int, int]) -> Iterator[Bundle]:
+        """What a destination admits too much, as far as its possible sources send it, and addresses."""
+        in_git = (1 << self._population.in_git) - 1
+        is_in_git = destination < self._population.in_git
+        addresses = dict(excess.addresses) if is_in_git else {}
+        is_only = len(addresses) == 1  # then a bundle of pods tells of them too
+        for sent, sources in senders.items():
+            asked = sources if is_in_git else sources & in_git
+            for ports, others in excess.pods.items():
+                both = self._table.intersection(ports, sent)
+                found = others & asked if both else 0
+                if found:
+                    more = addresses.pop(both, NO_ADDRESSES) if is_only else NO_ADDRESSES
+                    yield Bundle("ingress", destination, both, Ends(found, more))
+        for ports, some in addresses.items():
+            yield Bundle("ingress", destination, ports, Ends(0, some))
 
     def _beyond(self, side: Side) -> Iterator[tuple[int, Grants]]:
         """The isolated ends with what they may do beyond the contract; most ends of a good overlay have nothing."""
@@ -179,8 +191,8 @@ class Proof:
             if ports not in excess.pods:
                 yield Bundle(direction, end, ports, Ends(0, addresses))
 
-    def _reaching(self, destinations: int) -> Mapping[int, list[tuple[Grants, int]]]:
-        """For each of some destinations: what is granted to its possible sources, and the sources (bits)."""
+    def _reaching(self, destinations: int) -> Mapping[int, Mapping[int, int]]:
+        """For each of some destinations: its possible sources (bits), by the ports on which they may send to it."""
         if not destinations:
             return {}
         egress = self.connectivity.sides["egress"]
@@ -189,18 +201,14 @@ class Proof:
             row = egress.possibly(source)
             if row.pods:
                 senders.setdefault(id(row), (row, []))[1].append(source)
-        found: dict[int, list[tuple[Grants, int]]] = {}
-        groups = [(row, bits_of(numbers)) for row, numbers in senders.values()]
-        for row, bits in ((egress.open, self._population.everyone & ~egress.isolated), *groups):
-            for destination in members(_any(row.pods.values()) & destinations):
-                found.setdefault(destination, []).append((row, bits))
-        return found
-
-    def _both(self, ports: int, row: Grants, destination: int) -> int:
-        found = PortTable.NONE
-        for others, destinations in row.pods.items():
-            if destinations >> destination & 1:
-                found = self._table.union(found, self._table.intersection(ports, others))
+        unbound = self._population.everyone & ~egress.isolated
+        found = {destination: {PortTable.ALL: unbound} if unbound else {} for destination in members(destinations)}
+        for row, numbers in senders.values():
+            sources = bits_of(numbers)
+            for ports, others in disjoint(row.pods, self._table).items():
+                for destination in members(others & destinations):
+                    by_ports = found[destination]
+                    by_ports[ports] = by_ports.get(ports, 0) | sources
         return found
 
     def _between_open(self, in_git: int) -> Iterator[Bundle]:
@@ -226,27 +234,21 @@ class Proof:
     @cached_property
     def broken(self) -> tuple[Broken, ...]:
         """Each stated connection that does not surely work, in the order of the flows."""
-        missing: dict[tuple[End, End], dict[Direction, int]] = {}
-        addresses: dict[tuple[End, End], AddressSet] = {}
+        missing: dict[tuple[_Missing, _Missing], dict[Direction, int]] = {}
         for direction, number, lacking in self._lacking():
-            for ports, bits in lacking.pods.items():
-                for other in members(bits):
-                    key = (number, other) if direction == "egress" else (other, number)
-                    known = missing.setdefault(key, {})
-                    known[direction] = self._table.union(known.get(direction, 0), ports)
-            for ports, some in lacking.addresses.items():
-                to = (number, some[0]) if direction == "egress" else (some[0], number)
-                known = missing.setdefault(to, {})
+            gaps: list[tuple[_Missing, int]] = [(some, ports) for ports, some in lacking.addresses.items()]
+            gaps += [(other, ports) for ports, bits in lacking.pods.items() for other in members(bits)]
+            for other, ports in gaps:
+                known = missing.setdefault((number, other) if direction == "egress" else (other, number), {})
                 known[direction] = self._table.union(known.get(direction, 0), ports)
-                addresses[to] = union(addresses.get(to, NO_ADDRESSES), some)
         found = [
             Broken(
-                self.stated.flow_of(*ends, next(iter(refused.values()))),
-                self._end(ends[0], addresses.get(ends, NO_ADDRESSES)),
-                self._end(ends[1], addresses.get(ends, NO_ADDRESSES)),
+                self.stated.flow_of(_part(source), _part(destination), next(iter(refused.values()))),
+                self._end(source),
+                self._end(destination),
                 {direction: self._table.sets[ports] for direction, ports in refused.items()},
             )
-            for ends, refused in missing.items()
+            for (source, destination), refused in missing.items()
         ]
         return tuple(sorted(found, key=lambda item: item.flow.place))
 
@@ -269,14 +271,19 @@ class Proof:
                 if lacking:
                     yield direction, number, lacking
 
-    def _end(self, end: End, addresses: AddressSet) -> Endpoint:
+    def _end(self, end: _Missing) -> Endpoint:
         """An end; of addresses, the outside that a flow means by them, else all that are missing."""
         if isinstance(end, int):
             return self._population.endpoint(end)
         for outside in self.topology.outside.values():
-            if outside.cidrs and not minus(self.stated.required_of(outside), addresses):
+            if outside.cidrs and not minus(self.stated.required_of(outside), end):
                 return outside_endpoint(outside)
-        return self.connectivity.addresses_endpoint(addresses)
+        return self.connectivity.addresses_endpoint(end)
+
+
+def _part(end: _Missing) -> End:
+    """One part of an end: all of it is stated and missing alike."""
+    return end if isinstance(end, int) else end[0]
 
 
 def _any(sets: Iterable[int]) -> int:
@@ -305,7 +312,7 @@ def _minus(grants: Grants, stated: Grants, table: PortTable, own: int) -> Grants
             parts = left
         for part, bits in parts:
             if bits:
-                pods[part] = pods.get(part, 0) | bits
+                pods[part] = pods[part] | bits if part in pods else bits
     if not grants.addresses or grants.addresses == stated.addresses:
         return Grants(pods, NOTHING.addresses)
     return Grants(pods, _minus_addresses(grants.addresses, stated.addresses, table))

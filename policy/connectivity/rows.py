@@ -37,7 +37,7 @@ def rows_of(
     in_git = (1 << population.in_git) - 1
     egress = sides["egress"]
     meet = _Meeting(sides["ingress"], population, table, possibly=possibly)
-    by_row: dict[object, tuple[list[int], dict[int, int], Mapping[int, AddressSet]]] = {}
+    by_row: dict[object, tuple[list[int], Mapping[int, int], Mapping[int, AddressSet]]] = {}
     for source in range(population.size):
         sent = egress.granted(source, possibly=possibly)
         row = meet(sent.pods, source, None if source < population.in_git else in_git)
@@ -46,11 +46,7 @@ def rows_of(
             addresses = _apart(sent.addresses, table)
         if row or addresses:
             key = (_key(row), _key(addresses) if addresses else ())
-            found = by_row.get(key)
-            if found is None:
-                by_row[key] = [source], row, addresses
-            else:
-                found[0].append(source)
+            by_row.setdefault(key, ([], row, addresses))[0].append(source)  # asked once: to hash bits takes long
     for numbers, row, addresses in by_row.values():
         sources = Ends(bits_of(numbers))
         for ports in sorted(row.keys() | addresses.keys()) if addresses else row:
@@ -71,7 +67,7 @@ class _Meeting:
         self._side, self._table, self._possibly = side, table, possibly
         self._few: dict[int, dict[int, int]] = {}
         self._many: dict[int, list[_Columns]] = {}
-        self._known: dict[tuple[int, ...], dict[int, int]] = {}
+        self._known: dict[tuple[int, ...], Mapping[int, int]] = {}
         self._open = population.everyone & ~side.isolated & ~(0 if possibly else side.doubtful)
         shared: dict[int, dict[int, list[int]]] = {}
         for destination in members(side.ruled & ~self._open):
@@ -97,15 +93,15 @@ class _Meeting:
             else:
                 row[ports] = destination
 
-    def __call__(self, sent: Mapping[int, int], source: int, asked: int | None) -> dict[int, int]:
+    def __call__(self, sent: Mapping[int, int], source: int, asked: int | None) -> Mapping[int, int]:
         """Each port set with the destinations reached on exactly these ports; ``asked`` None asks for all."""
         if not sent:
             return {}
         few, many = self._few.get(source), self._many.get(source, ())
+        if few is not None and asked is None and few == sent and (len(few) == 1 or _is_disjoint(few)):
+            return few  # all that is sent is admitted, and others can add nothing
         if many and (reached := _all_of(sent, asked)).bit_count() <= _FEW:
             return self._one_by_one(sent, source, reached)
-        if few is not None and few == sent and not many and asked is None and (len(few) == 1 or _is_disjoint(few)):
-            return few
         if few:
             return self._met(sent, (*(few.items()),), many, asked)
         key = (id(sent), -1 if asked is None else asked, *map(id, many))
@@ -131,7 +127,7 @@ class _Meeting:
 
     def _met(
         self, sent: Mapping[int, int], few: _Columns, many: Iterable[_Columns], asked: int | None
-    ) -> dict[int, int]:
+    ) -> Mapping[int, int]:
         found: dict[int, int] = {}
         for ports, destinations in sent.items():
             if asked is not None:
@@ -141,7 +137,7 @@ class _Meeting:
                     both = destinations & accepting
                     if both and (number := self._table.intersection(ports, others)):
                         found[number] = found.get(number, 0) | both
-        return found if len(found) < 2 or _is_disjoint(found) else _disjoint(found, self._table)
+        return disjoint(found, self._table)
 
 
 def _key(row: Mapping[int, object]) -> tuple[object, ...]:
@@ -164,8 +160,10 @@ def _is_disjoint(row: Mapping[int, int]) -> bool:
     return True
 
 
-def _disjoint(row: Mapping[int, int], table: PortTable) -> dict[int, int]:
+def disjoint(row: Mapping[int, int], table: PortTable) -> Mapping[int, int]:
     """The row with each destination in one port set alone: the union of those that it was in."""
+    if len(row) < 2 or _is_disjoint(row):
+        return row
     parts: dict[int, int] = {}
     for ports, destinations in row.items():
         left = destinations

@@ -158,14 +158,18 @@ class Side:
             numeric, bits = ports.numeric, peers.possibly if bound else peers.surely
             if bits:
                 if numeric:
-                    pods[numeric] = pods[numeric] | bits if numeric in pods else bits
+                    pods[numeric] = self._with(pods[numeric], bits) if numeric in pods else bits
                 if ports.names:
                     for named, others in self._named(rule, number, bits, bound):
-                        pods[named] = pods.get(named, 0) | others
+                        pods[named] = self._with(pods[named], others) if named in pods else others
             if peers.addresses:
                 for every in self._to_addresses(rule, number, bound):
                     addresses[every] = union(addresses.get(every, NO_ADDRESSES), peers.addresses)
         return Grants(pods, addresses)
+
+    def _with(self, known: int, bits: int) -> int:
+        """Both sets; everyone stays one object, which others compare fast."""
+        return known if known is self._population.everyone else known | bits
 
     def _to_addresses(self, rule: CompiledRule, number: int, bound: int) -> Iterator[int]:
         """The port sets that hold with the addresses of a rule: an address calls none of its ports by name."""

@@ -42,7 +42,9 @@ class Granted:
                 row[ports] |= pods
             else:
                 row[ports] = pods
-        for number in members(ends) if addresses else ():
+        if not addresses:
+            return
+        for number in members(ends):
             to = self.addresses.setdefault(number, {})
             to[ports] = union(to.get(ports, NO_ADDRESSES), addresses)
 
@@ -118,7 +120,8 @@ class Stated:
         self._named_ports: dict[object, int] = {}
         self._stated = tuple(self._resolve_all(topology.flows))
         self._grant(self.out_permitted, self.in_permitted, permitted=True)
-        if any(each.permitted != each.required for each in self._resolved.values()):
+        both = ((each.permitted, each.required) for each in self._resolved.values())
+        if any(permitted is not required and permitted != required for permitted, required in both):
             self.out_required, self.in_required = Granted(), Granted()
             self._grant(self.out_required, self.in_required, permitted=False)
         self._ends(topology.silent)
@@ -126,52 +129,54 @@ class Stated:
         self.unknown_ports.sort(key=lambda item: item.port.place)
 
     def _resolve_all(self, flows: Iterable[Flow]) -> Iterator[_Together]:
-        """The flows by what stands behind the arrow, which is resolved once for all that share it."""
-        groups: dict[str, list[Flow]] = {}
+        """The flows by what stands behind the arrow; that and what stands before it is resolved once for each text."""
+        groups: dict[str, tuple[list[Flow], list[_Ends]]] = {}
+        known: dict[str, _Ends] = {}
         for flow in flows:
-            behind = flow.text.partition("->")[2]
+            before, _, behind = flow.text.partition("->")
+            sources = known.get(before)
+            if sources is None:
+                unknown = len(self.unknown_ends)
+                sources = self._ends(flow.sources)
+                if len(self.unknown_ends) == unknown:  # else every mention of what there is not is told
+                    known[before] = sources
             group = groups.get(behind)
             if group is None:
-                groups[behind] = [flow]
+                groups[behind] = [flow], [sources]
             else:
-                group.append(flow)
+                group[0].append(flow)
+                group[1].append(sources)
         for group in groups.values():
-            before = len(self.unknown_ends)
-            destinations = self._ends(group[0].destinations)
-            if len(self.unknown_ends) > before:
-                for flow in group[1:]:
-                    self._ends(flow.destinations)  # every mention of what there is not is told
-            ports, lacking = self._ported(group[0], destinations)
-            for position, number in lacking:
-                end = self._population.endpoint(number)
-                self.unknown_ports.extend(UnknownPort(flow, flow.ports[position], end) for flow in group)
-            yield _Together(group, self._sources(group), destinations, ports)
+            yield self._together(*group)
 
-    def _sources(self, flows: Sequence[Flow]) -> list[_Ends]:
-        resolved, found = self._resolved, []
-        for flow in flows:
-            first = flow.sources[0]
-            known = resolved.get((first.namespace, first.kind, first.name)) if len(flow.sources) == 1 else None
-            found.append(self._ends(flow.sources) if known is None or known is _NOBODY else known)
-        return found
+    def _together(self, flows: list[Flow], sources: list[_Ends]) -> _Together:
+        """Flows whose texts are the same behind the arrow."""
+        unknown = len(self.unknown_ends)
+        destinations = self._ends(flows[0].destinations)
+        if len(self.unknown_ends) > unknown:
+            for flow in flows[1:]:
+                self._ends(flow.destinations)
+        ports, lacking = self._ported(flows[0], destinations)
+        for position, number in lacking:
+            end = self._population.endpoint(number)
+            self.unknown_ports.extend(UnknownPort(flow, flow.ports[position], end) for flow in flows)
+        return _Together(flows, sources, destinations, ports)
 
     def _grant(self, outgoing: Granted, incoming: Granted, *, permitted: bool) -> None:
         """Adds the flows to what is granted to their sources, and to what is granted to their destinations."""
         for stated in self._stated:
             to = stated.destinations.permitted if permitted else stated.destinations.required
-            pods, addresses = 0, NO_ADDRESSES
-            for each in stated.sources:
-                some = each.permitted if permitted else each.required
-                pods |= some.pods
-                if some.addresses:
-                    addresses = union(addresses, some.addresses)
-            sources = Ends(pods, addresses)
+            sources = [each.permitted if permitted else each.required for each in stated.sources]
+            together = sources[0] if len(sources) == 1 else _all(sources)
             for ported in stated.ports:
-                held = to.pods & ported.holders
-                if pods:
-                    outgoing.add(pods, ported.ports, Ends(held, to.addresses))
+                is_whole = ported.holders is to.pods
+                held = to.pods if is_whole else to.pods & ported.holders
+                others = to if is_whole else Ends(held, to.addresses)
+                for some in sources:
+                    if some.pods:
+                        outgoing.add(some.pods, ported.ports, others)
                 if held:
-                    incoming.add(held, ported.ports, sources)
+                    incoming.add(held, ported.ports, together)
 
     @property
     def unknown_bits(self) -> int:
@@ -251,17 +256,24 @@ class Stated:
 
     def _ported(self, flow: Flow, ends: _Ends) -> tuple[list[_Ported], list[tuple[int, int]]]:
         """Each port set of a flow with its destinations; and which of its ports which destinations lack."""
-        numeric = [port for port in flow.ports if not port.name and not port.of_service]
+        numeric: list[FlowPort] = []
         found: dict[int, int] = {}
         lacking: list[tuple[int, int]] = []
+        pods = ends.permitted.pods
+        if ends.required is not ends.permitted:
+            pods |= ends.required.pods
         for position, port in enumerate(flow.ports):
-            if port.name or port.of_service:
-                for number in members(ends.permitted.pods | ends.required.pods):
+            if not port.name and not port.of_service:
+                numeric.append(port)
+            else:
+                for number in members(pods):
                     resolved = self._resolved_port(port, number)
                     if resolved:
                         found[resolved] = found.get(resolved, 0) | 1 << number
                     else:
                         lacking.append((position, number))
+        if len(found) == 1 and not lacking:
+            found = dict.fromkeys(found, pods)
         ported = [_Ported(ports, holders) for ports, holders in found.items()]
         if numeric:
             ports = self._table.number(port_set(each for port in numeric for each in _ranges(port)))
@@ -333,6 +345,15 @@ def _has(ends: Ends, end: End) -> bool:
     if isinstance(end, int):
         return bool(ends.pods >> end & 1)
     return holds_address(ends.addresses, end.first)
+
+
+def _all(ends: Iterable[Ends]) -> Ends:
+    pods, addresses = 0, NO_ADDRESSES
+    for each in ends:
+        pods |= each.pods
+        if each.addresses:
+            addresses = union(addresses, each.addresses)
+    return Ends(pods, addresses)
 
 
 def _joined(one: _Ends, other: _Ends) -> _Ends:
