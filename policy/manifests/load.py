@@ -105,7 +105,7 @@ def _load_by_lines(text: str, name: str) -> Iterator[Loaded]:
     """The same where only the parser can tell the documents apart."""
     read = list(load_exactly(text, name))
     lines = text.split("\n")
-    ends = [*(start for start, _ in read[1:]), len(lines) + 1]
+    ends = [*(start for start, _ in read), len(lines) + 1][1:]
     for (line, value), end in zip(read, ends, strict=True):
         yield Loaded(value, "\n".join(lines[line - 1 : end - 1]) + "\n", line, False)
 

@@ -150,6 +150,11 @@ def test_every_document_is_told_with_the_line_it_starts_in() -> None:
     assert list(load_documents(text, "stream")) == [(1, {"a": 1}), (2, {"b": "text\n"}), (5, {"c": 1})]
 
 
+@pytest.mark.parametrize("text", ["", "\n", "\r", "# c\r"])
+def test_a_text_without_a_document_is_none(text: str) -> None:
+    assert read(load_documents, text) == read(load_exactly, text) == []
+
+
 @pytest.mark.parametrize("rest", [" b: c", " c", " ? c", "   - c"])
 def test_what_is_indented_like_nothing_is_no_part_of_the_text_before_it(rest: str) -> None:
     """A block scalar that is an item ends there, and the document is broken."""
