@@ -22,14 +22,11 @@ from policy.connectivity.population import outside_endpoint
 from policy.connectivity.ports import PortSet, PortTable
 from policy.connectivity.rows import disjoint
 from policy.connectivity.selections import Ends
-from policy.connectivity.sides import NOTHING, End, Grants, Side
+from policy.connectivity.sides import NOTHING, Grants, Side
 from policy.connectivity.stated import Granted, Stated
 from policy.connectivity.topology import Flow, Topology
 from policy.findings import Field
 from policy.manifests.resources import NetworkPolicyPeer
-
-_Missing = int | AddressSet
-"""An end that something lacks: a pod by its number, or all of the addresses that lack the same ports."""
 
 
 class Broken(msgspec.Struct, frozen=True):
@@ -234,23 +231,45 @@ class Proof:
     @cached_property
     def broken(self) -> tuple[Broken, ...]:
         """Each stated connection that does not surely work, in the order of the flows."""
-        missing: dict[tuple[_Missing, _Missing], dict[Direction, int]] = {}
+        missing: dict[tuple[int, int], dict[Direction, int]] = {}
+        to_addresses: list[Broken] = []
         for direction, number, lacking in self._lacking():
-            gaps: list[tuple[_Missing, int]] = [(some, ports) for ports, some in lacking.addresses.items()]
-            gaps += [(other, ports) for ports, bits in lacking.pods.items() for other in members(bits)]
-            for other, ports in gaps:
-                known = missing.setdefault((number, other) if direction == "egress" else (other, number), {})
-                known[direction] = self._table.union(known.get(direction, 0), ports)
+            for ports, bits in lacking.pods.items():
+                for other in members(bits):
+                    known = missing.setdefault((number, other) if direction == "egress" else (other, number), {})
+                    known[direction] = self._table.union(known.get(direction, 0), ports)
+            for ports, addresses in lacking.addresses.items():
+                to_addresses.extend(self._without_addresses(direction, number, ports, addresses))
         found = [
             Broken(
-                self.stated.flow_of(_part(source), _part(destination), next(iter(refused.values()))),
-                self._end(source),
-                self._end(destination),
+                self.stated.flow_of(source, destination, next(iter(refused.values()))),
+                self._population.endpoint(source),
+                self._population.endpoint(destination),
                 {direction: self._table.sets[ports] for direction, ports in refused.items()},
             )
             for (source, destination), refused in missing.items()
         ]
-        return tuple(sorted(found, key=lambda item: item.flow.place))
+        return tuple(sorted([*found, *to_addresses], key=lambda item: item.flow.place))
+
+    def _without_addresses(
+        self, direction: Direction, number: int, ports: int, missing: AddressSet
+    ) -> Iterator[Broken]:
+        """What a pod lacks of addresses, parted by the flows that state them and by the outsides that these name."""
+        end, refused = self._population.endpoint(number), {direction: self._table.sets[ports]}
+        while missing:
+            if direction == "egress":
+                flow = self.stated.flow_of(number, missing[0], ports)
+                others = flow.destinations
+            else:
+                flow = self.stated.flow_of(missing[0], number, ports)
+                others = flow.sources
+            for outside in self.stated.ranges_of(others):
+                wanted = self.stated.required_of(outside)
+                part = common(missing, wanted)
+                if part:
+                    missing = minus(missing, part)
+                    other = outside_endpoint(outside) if part == wanted else self.connectivity.addresses_endpoint(part)
+                    yield Broken(flow, *((end, other) if direction == "egress" else (other, end)), refused)
 
     def _lacking(self) -> Iterator[tuple[Direction, int, Grants]]:
         """What each end lacks of what must work for it."""
@@ -270,20 +289,6 @@ class Proof:
                 lacking = _minus(wanted, allowed, self._table, 1 << number | self._ignored)
                 if lacking:
                     yield direction, number, lacking
-
-    def _end(self, end: _Missing) -> Endpoint:
-        """An end; of addresses, the outside that a flow means by them, else all that are missing."""
-        if isinstance(end, int):
-            return self._population.endpoint(end)
-        for outside in self.topology.outside.values():
-            if outside.cidrs and not minus(self.stated.required_of(outside), end):
-                return outside_endpoint(outside)
-        return self.connectivity.addresses_endpoint(end)
-
-
-def _part(end: _Missing) -> End:
-    """One part of an end: all of it is stated and missing alike."""
-    return end if isinstance(end, int) else end[0]
 
 
 def _any(sets: Iterable[int]) -> int:

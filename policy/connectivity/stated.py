@@ -206,7 +206,7 @@ class Stated:
         in_git = (1 << population.in_git) - 1
         if end.is_every:
             return _Ends(Ends(in_git | population.unlisted_beside_workloads), Ends(in_git))
-        outside = self.topology.outside.get(end.name) if not end.namespace and not end.kind else None
+        outside = self._outside(end)
         if outside is not None and outside.cidrs:
             return self._addresses(outside)
         if outside is not None:
@@ -235,6 +235,16 @@ class Stated:
             item = population.workload(number)
             found.setdefault(item.name, []).append((number, population.namespaces[number], item.kind))
         return found
+
+    def ranges_of(self, ends: Iterable[FlowEnd]) -> Iterator[Outside]:
+        """Those of the ends that are declared address ranges."""
+        for end in ends:
+            outside = self._outside(end)
+            if outside is not None and outside.cidrs:
+                yield outside
+
+    def _outside(self, end: FlowEnd) -> Outside | None:
+        return self.topology.outside.get(end.name) if not end.namespace and not end.kind else None
 
     def required_of(self, outside: Outside) -> AddressSet:
         """The addresses of an outside that a flow with it needs."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 import yaml
 
 from policy.connectivity.contract import Proof
@@ -26,16 +27,45 @@ DENY = {
     "metadata": {"name": "deny", "namespace": "shop"},
     "spec": {"podSelector": {}, "policyTypes": ["Egress"]},
 }
-OUTSIDE = {"both": {"cidrs": ["198.51.100.0/24", "203.0.113.0/24"]}, "one": {"cidrs": ["198.51.100.0/24"]}}
+ONE, OTHER = "198.51.100.0/24", "203.0.113.0/24"
 
 
-def test_flows_to_addresses_that_begin_alike_are_told_apart(tmp_path: Path) -> None:
-    file = tmp_path / "topology.yaml"
-    file.write_text(yaml.safe_dump({"outside": OUTSIDE, "flows": ["web -> both : TCP 80", "web -> one : TCP 443"]}))
+def broken(folder: Path, outside: dict[str, list[str]], *flows: str) -> list[tuple[str, str, str]]:
+    """Of each broken flow its text, its destination, and the ports that the source may not use."""
+    file = folder / "topology.yaml"
+    declared = {name: {"cidrs": cidrs} for name, cidrs in outside.items()}
+    file.write_text(yaml.safe_dump({"outside": declared, "flows": list(flows)}, sort_keys=False))
     topology = load_topology(file)
     connectivity = Connectivity(Index(resources([POD, DENY])), topology.outside.values(), topology.cluster)
-    found = Proof(connectivity, topology).broken
-    assert [(each.flow.text, each.destination.name, described(each.sides["egress"])) for each in found] == [
-        ("web -> both : TCP 80", "both", "TCP 80"),
-        ("web -> one : TCP 443", "one", "TCP 443"),
+    return [
+        (each.flow.text, each.destination.name, described(each.sides["egress"]))
+        for each in Proof(connectivity, topology).broken
     ]
+
+
+@pytest.mark.parametrize("names", [("both", "one"), ("one", "both")])
+def test_flows_to_addresses_that_begin_alike_are_told_apart(tmp_path: Path, names: tuple[str, str]) -> None:
+    ranges = {"both": [ONE, OTHER], "one": [ONE]}
+    found = broken(tmp_path, {name: ranges[name] for name in names}, "web -> both : TCP 80", "web -> one : TCP 443")
+
+    assert found == [("web -> both : TCP 80", "both", "TCP 80"), ("web -> one : TCP 443", "one", "TCP 443")]
+
+
+def test_each_flow_is_told_where_all_lack_the_same_ports(tmp_path: Path) -> None:
+    found = broken(tmp_path, {"a": [ONE], "b": [OTHER]}, "web -> b : TCP 80", "web -> a : TCP 80")
+
+    assert found == [("web -> b : TCP 80", "b", "TCP 80"), ("web -> a : TCP 80", "a", "TCP 80")]
+
+
+@pytest.mark.parametrize("names", [("a", "both"), ("both", "a")])
+def test_what_is_told_is_what_the_flow_names_and_not_a_part_of_it(tmp_path: Path, names: tuple[str, str]) -> None:
+    ranges = {"both": [ONE, OTHER], "a": [ONE]}
+    found = broken(tmp_path, {name: ranges[name] for name in names}, "web -> both : TCP 80")
+
+    assert found == [("web -> both : TCP 80", "both", "TCP 80")]
+
+
+def test_each_outside_that_a_flow_names_is_told(tmp_path: Path) -> None:
+    found = broken(tmp_path, {"a": [ONE], "b": [OTHER]}, "web -> a, b : TCP 80")
+
+    assert [(name, ports) for _, name, ports in found] == [("a", "TCP 80"), ("b", "TCP 80")]
