@@ -29,10 +29,15 @@ def until_ready(kubectl: Kubectl, name: str, namespace: str, *, seconds: float) 
 
 def _last_words(kubectl: Kubectl, namespace: str) -> Iterator[str]:
     try:
-        for pod in kubectl.list("pods", namespace):
-            name, status = pod["metadata"]["name"], pod["status"]
-            states = [one["state"] for one in status.get("containerStatuses", [])]
-            yield f"{name}: {status.get('phase')} {json.dumps(states)}"
-            yield from kubectl.run("logs", f"--tail={_LAST_LINES}", "--namespace", namespace, name).splitlines()
+        pods = kubectl.list("pods", namespace)
     except ClusterError as error:
         yield str(error)
+        return
+    for pod in pods:
+        name, status = pod["metadata"]["name"], pod["status"]
+        states = [one["state"] for one in status.get("containerStatuses", [])]
+        yield f"{name}: {status.get('phase')} {json.dumps(states)}"
+        try:
+            yield from kubectl.run("logs", f"--tail={_LAST_LINES}", "--namespace", namespace, name).splitlines()
+        except ClusterError as error:  # a container that has not started has none
+            yield str(error)

@@ -54,6 +54,8 @@ class NamedCluster:
         """Deploy this checkout's last commit. ``kubeconfig`` is as in the variable KUBECONFIG. Raises ClusterError."""
         with self.state.alone():
             started = time.monotonic()
+            if self._record.exists():
+                raise ClusterError(f"{self.state.folder} says what was made in a cluster before: {self._again}")
             self._copy(kubeconfig)
             self.state.choose_ports()
             start_git_server(self.state)
@@ -79,8 +81,8 @@ class NamedCluster:
                 if self._record.exists():
                     self._delete()
             except ClusterError as error:
-                again = f"`python -m cluster down --state {self.state.folder}` tries again"
-                raise ClusterError(f"not all is deleted in the cluster of {self.context}: {error}; {again}") from error
+                said = f"not all is deleted in the cluster of {self.context}: {error}"
+                raise ClusterError(f"{said}; {self._again}") from error
             finally:
                 for process in reversed(self.state.processes()):
                     process.end()
@@ -94,6 +96,10 @@ class NamedCluster:
     def _record(self) -> Path:
         """There once anything may have been changed in the cluster: its context, and the names of what is made."""
         return _record(self.state)
+
+    @property
+    def _again(self) -> str:
+        return f"`python -m cluster down --state {self.state.folder}` deletes it"
 
     @property
     def _installation(self) -> Path:

@@ -31,6 +31,23 @@ spec:
   containers:
     - {name: app, image: app}
 """
+GRAVE = """\
+---
+apiVersion: v1
+kind: Service
+metadata: {{name: lasting-{number}, namespace: shop}}
+spec:
+  externalIPs: [198.51.100.7]
+  selector: {{app: web}}
+"""
+"""What is deprecated, a warning; what comes after it is no longer served, an error of the same rule."""
+REMOVED = """\
+---
+apiVersion: extensions/v1beta1
+kind: Ingress
+metadata: {{name: removed-{number}, namespace: shop}}
+spec: {{}}
+"""
 
 
 @pytest.fixture
@@ -40,6 +57,9 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (tmp_path / name).write_text(stream(SERVICES, varied=varied), encoding="utf-8")
     (tmp_path / "again.yaml").symlink_to("varied.yaml")
     (tmp_path / "twice.yaml").write_text(f"{POD}---\n{POD}...\n---\n{POD}", encoding="utf-8")
+    lasting = "".join(GRAVE.format(number=number) for number in range(3))
+    removed = "".join(REMOVED.format(number=number) for number in range(3))
+    (tmp_path / "grave.yaml").write_text(lasting + removed, encoding="utf-8")
     item = POD.replace("\n", "\n    ").rstrip()
     aliases = f"apiVersion: v1\nkind: List\nitems:\n  - &one\n    {item}\n  - *one\n"
     (tmp_path / "list.yaml").write_text(aliases, encoding="utf-8")
@@ -62,6 +82,7 @@ def checked(repository: Path, *names: str) -> tuple[Result, Sequence[Target], Se
         ("varied.yaml",),
         ("twice.yaml",),
         ("list.yaml",),
+        ("grave.yaml",),
         (".",),
         ("varied.yaml", "plain.yaml", "again.yaml"),
         ("list.yaml", "twice.yaml", "list.yaml", "again.yaml", "varied.yaml"),

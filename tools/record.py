@@ -141,7 +141,11 @@ class Shell:
         )
         os.close(inside)
         self._started = time.monotonic()
-        self._read_to_prompt()
+        try:
+            self._read_to_prompt()
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -135,6 +135,8 @@ def _literal(lines: list[str]) -> str:
     if first is None:
         raise Unfamiliar
     depth = len(first) - len(first.lstrip(" "))
+    if first.startswith("\t", depth):
+        raise Unfamiliar  # is it text, or indented by a tab?
     for line in lines:
         if line[:depth].strip(" ") or (len(line) > depth and not line.strip(" ")):
             raise Unfamiliar  # not deep enough, or spaces that count

@@ -25,7 +25,7 @@ class Faults:
     def kill_controller_in_a_sync(self) -> None:
         """Another image is pushed; its sync is in its middle when the application-controller dies."""
         live, digest = self.live, self._another()
-        with self._no_pod_begins_or_ends():
+        with self._brought_back(), self._no_pod_begins_or_ends():
             revision = self._push_image(digest)
 
             def waits_for_the_job() -> bool:
@@ -36,9 +36,8 @@ class Faults:
 
             live.wait_for("the sync waits for its Job", waits_for_the_job)
             live.cluster.state.process(CONTROLLER).kill()
-        assert not self._is_live(digest), "it was killed too late to say anything"
-        started = time.monotonic()
-        self._bring_back()
+            assert not self._is_live(digest), "it was killed too late to say anything"
+            started = time.monotonic()
         live.wait_synced("dev", revision)
         live.measure("controller killed to healthy", started)
         assert self._is_live(digest)
@@ -48,10 +47,10 @@ class Faults:
         """Another image is pushed; the API server is dead in the body, and back when all is healthy."""
         live, digest = self.live, self._another()
         revision = self._push_image(digest)
-        live.cluster.state.process("kube-apiserver").kill()
-        started = time.monotonic()
-        yield
-        self._bring_back()
+        with self._brought_back():
+            live.cluster.state.process("kube-apiserver").kill()
+            started = time.monotonic()
+            yield
         # What Argo CD says right after the server is back may be from before, so what runs is asked first.
         live.wait_for("the image is live", lambda: self._is_live(digest))
         live.wait_synced("dev", revision)
@@ -79,6 +78,11 @@ class Faults:
     def _is_live(self, digest: str) -> bool:
         return bool(container(frontend(self.live))["image"].endswith(digest))
 
-    def _bring_back(self) -> None:
-        done = run_cluster("up", *self.flags, "--state", self.live.cluster.state.folder)
-        assert done.returncode == 0, done.stderr
+    @contextmanager
+    def _brought_back(self) -> Iterator[None]:
+        """What dies in the body runs afterwards, however that ends: other tests need it."""
+        try:
+            yield
+        finally:
+            done = run_cluster("up", *self.flags, "--state", self.live.cluster.state.folder)
+            assert done.returncode == 0, done.stderr

@@ -145,11 +145,13 @@ def brought_back(live: Live) -> Iterator[None]:
     """Whatever is pushed meanwhile to dev: afterwards it is as the commit before says, however the test ended."""
     clone = live.cluster.state.clone
     first = git(clone, "rev-parse", "HEAD").strip()
-    yield
-    git(clone, "checkout", "--quiet", "--force", "main")
-    if git(clone, "diff", "--name-only", first).strip():
-        git(clone, "read-tree", "--reset", "-u", first)
-        live.deploy("dev", "As before the test")
+    try:
+        yield
+    finally:
+        git(clone, "checkout", "--quiet", "--force", "main")
+        if git(clone, "diff", "--name-only", first).strip():
+            git(clone, "read-tree", "--reset", "-u", first)
+            live.deploy("dev", "As before the test")
 
 
 def wait_deployed(live: Live) -> None:

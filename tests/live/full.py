@@ -11,6 +11,7 @@ from cluster.images import push_image
 from cluster.images.layout import Settings, write_layout
 from cluster.images.tree import Tree
 from cluster.kubectl import Object
+from cluster.kubectl import is_ready as is_ready
 from cluster.pod_tier import PodCluster
 from cluster.repository import git
 from tests.e2e.frontend import container, frontend
@@ -46,12 +47,6 @@ def two_frontends(full: Full, folder: Path) -> tuple[str, str]:
     write_layout(folder, [layer], Settings(entrypoint=("/http-echo",)))
     another = push_image(full.cluster.state, full.cluster.tools, folder, "hashicorp/http-echo:another")
     return container(frontend(full))["image"].rpartition("@")[2], another
-
-
-def is_ready(pod: Object) -> bool:
-    """As its probes say."""
-    conditions = pod.get("status", {}).get("conditions", [])
-    return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
 
 
 def left_behind(folder: Path) -> list[str]:

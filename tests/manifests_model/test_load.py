@@ -35,6 +35,8 @@ LINE = st.one_of(
             "",
             "  ",
             "a: |",
+            "a: |-",
+            "\ttext",
             "text",
             "a: &x 1",
             "b: *x",
@@ -153,6 +155,11 @@ def test_every_document_is_told_with_the_line_it_starts_in() -> None:
 @pytest.mark.parametrize("text", ["", "\n", "\r", "# c\r"])
 def test_a_text_without_a_document_is_none(text: str) -> None:
     assert read(load_documents, text) == read(load_exactly, text) == []
+
+
+def test_a_block_scalar_that_begins_with_a_tab_is_read_exactly() -> None:
+    for text in ("a: |-\n  \tb\n", "a: |\n  \tb\n  c\n", "a: |\n  b\n  \tc\n"):
+        assert read(load_documents, text) == read(load_exactly, text)
 
 
 @pytest.mark.parametrize("rest", [" b: c", " c", " ? c", "   - c"])

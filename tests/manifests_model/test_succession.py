@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -73,7 +74,7 @@ def streams(seed: int) -> str:
 
 
 def read(text: str) -> object:
-    """The documents with the lines they start in, or that there is an error."""
+    """The documents, or that there is an error."""
     try:
         documents = list(load_texts(text, "stream"))
     except SourceError:
@@ -95,6 +96,26 @@ def test_a_repeated_sequence_is_read_as_exactly(seed: int) -> None:
     forms._forms.clear()
 
     assert read(text) == read_exactly(text)
+
+
+def test_a_repeated_sequence_is_followed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else all of this says nothing of what reads most documents of a stream."""
+    followed = []
+    follow = forms.Succession.follow
+
+    def noted(self: forms.Succession, start: int) -> tuple[dict[str, Any], int, int] | None:
+        found = follow(self, start)
+        followed.append(found is not None)
+        return found
+
+    monkeypatch.setattr(forms.Succession, "follow", noted)
+    documents = [SEQUENCE[0], SEQUENCE[1], SEQUENCE[3]]
+    text = "".join(f"---\n{each.format(a=f'web-{number}', b='x', c='y')}" for number in range(9) for each in documents)
+
+    assert len(list(load_texts(text, "stream"))) == len(followed) == 27
+    assert followed.count(True) > 18
+    known = [form for alike in forms._forms.values() for form in alike]
+    assert [form._quick is not None for form in known] == [True, True, False]
 
 
 def test_each_document_keeps_its_text_and_its_line() -> None:

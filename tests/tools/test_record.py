@@ -113,7 +113,7 @@ def test_real_seconds_stand_beside_the_lines() -> None:
         (["0123456789"], ["0123456789"]),
         (["0123456789ab\r\n"], ["0123456789", "ab"]),
         (["a\tb"], ["a       b"]),
-        (["above\nbelow"], ["above", "     below"[:10]]),
+        (["above\nbelow"], ["above", "     below"]),
     ],
 )
 def test_lines_are_what_a_terminal_shows(texts: list[str], lines: list[str]) -> None:
@@ -149,7 +149,7 @@ def test_shell_is_recorded_as_it_is(tmp_path: Path) -> None:
         "there$ tty -s && stty size",
         f"{cast.rows} {cast.columns}",
     ]
-    assert lines[4].seconds - lines[3].seconds >= 0.3
+    assert lines[4].seconds - lines[3].seconds >= 0.1
     assert [event.kind for event in cast.events].count(MARKER) == 3
     assert cast.commands[0] == "cd there"
     assert list(cast.events) == sorted(cast.events, key=lambda event: event.seconds)
