@@ -72,7 +72,7 @@ def _cluster_to_start(state: State, *, with_pods: bool) -> Cluster:
     from tools.build import provide
 
     if named_in(state) is not None:
-        raise ClusterError(f"{state.folder} says what was made in a cluster that was named: take it down first")
+        raise ClusterError(f"{state.folder} says what was made in a named cluster: take it down first")
     if state.processes() and with_pods != state.with_pods.exists():
         raise ClusterError(f"the cluster in {state.folder} is of the other tier: take it down first")
     if with_pods:

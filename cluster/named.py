@@ -55,7 +55,7 @@ class NamedCluster:
         with self.state.alone():
             started = time.monotonic()
             if self._record.exists():
-                raise ClusterError(f"{self.state.folder} says what was made in a cluster before: {self._again}")
+                raise ClusterError(f"{self.state.folder} says what was made in a named cluster: take it down first")
             self._copy(kubeconfig)
             self.state.choose_ports()
             start_git_server(self.state)
@@ -82,7 +82,8 @@ class NamedCluster:
                     self._delete()
             except ClusterError as error:
                 said = f"not all is deleted in the cluster of {self.context}: {error}"
-                raise ClusterError(f"{said}; {self._again}") from error
+                again = f"`python -m cluster down --state {self.state.folder}` tries again"
+                raise ClusterError(f"{said}; {again}") from error
             finally:
                 for process in reversed(self.state.processes()):
                     process.end()
@@ -96,10 +97,6 @@ class NamedCluster:
     def _record(self) -> Path:
         """There once anything may have been changed in the cluster: its context, and the names of what is made."""
         return _record(self.state)
-
-    @property
-    def _again(self) -> str:
-        return f"`python -m cluster down --state {self.state.folder}` deletes it"
 
     @property
     def _installation(self) -> Path:

@@ -68,6 +68,12 @@ def test_named_cluster_is_as_it_was_afterwards(bare: Cluster, tmp_path: Path) ->
         found = {one["metadata"]["name"] for one in kubectl.list("applications.argoproj.io", "argocd")}
         assert {"argocd", "ecommerce-dev", "ecommerce-staging", "ecommerce-prod"} == found
 
+        with pytest.raises(ClusterError, match="take it down first"):
+            NamedCluster(named.state, "another-context").up(kubeconfig)
+        here = run_cluster("up", "--no-pods", "--state", named.state.folder)
+        assert (here.returncode, here.stdout) == (2, "")
+        assert "take it down first" in here.stderr
+
         another = NamedCluster(State(tmp_path / "another"), CONTEXT)
         with pytest.raises(ClusterError, match=r"has the Application \S+: nothing was touched"):
             another.up(kubeconfig)
