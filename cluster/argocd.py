@@ -22,6 +22,8 @@ from cluster.state import HOST, State
 from cluster.waiting import answers, until
 
 NAMESPACE = "argocd"
+_LONGEST_SOCKET = 107
+"""Bytes of the name of a Unix socket (unix(7))."""
 CONTROLLER = "argocd-application-controller"
 REPO_SERVER = "argocd-repo-server"
 SERVER = "argocd-server"
@@ -125,6 +127,7 @@ class ArgoCD:
         return {
             **{key: value for key, value in os.environ.items() if not key.startswith(("ARGOCD_", "GIT_"))},
             **dict(self._parameters(name)),
+            **_socket(folder / "ask-pass.sock"),
             "ARGOCD_FAKE_IN_CLUSTER": "true",
             "ARGOCD_GNUPGHOME": str(folder / "gpg" / "keys"),
             "ARGOCD_GPG_DATA_PATH": str(folder / "gpg" / "source"),
@@ -173,3 +176,8 @@ class ArgoCD:
             shutil.copyfile(self.tools / "argocd-installation" / "hack" / script, copy)
             copy.chmod(0o755)
         return folder
+
+
+def _socket(path: Path) -> dict[str, str]:
+    """Where git may ask for a password: of each cluster its own, but for a name that is too long for a socket's."""
+    return {"ARGOCD_ASK_PASS_SOCK": str(path)} if len(os.fsencode(path)) <= _LONGEST_SOCKET else {}

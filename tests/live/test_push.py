@@ -1,4 +1,4 @@
-"""One changed line of dev, pushed: seconds later real pods run it and are ready, and nothing moves elsewhere."""
+"""A change of dev, pushed: seconds later real pods run it and are ready, and nothing moves elsewhere."""
 
 from __future__ import annotations
 
