@@ -22,8 +22,6 @@ from cluster.state import HOST, State
 from cluster.waiting import answers, until
 
 NAMESPACE = "argocd"
-_LONGEST_SOCKET = 107
-"""Bytes of the name of a Unix socket (unix(7))."""
 CONTROLLER = "argocd-application-controller"
 REPO_SERVER = "argocd-repo-server"
 SERVER = "argocd-server"
@@ -34,6 +32,8 @@ _MANIFESTS = {
 }
 _DEFINITIONS = ("applications.argoproj.io", "applicationsets.argoproj.io", "appprojects.argoproj.io")
 _READY_SECONDS = 90
+_LONGEST_SOCKET = 107
+"""Bytes of the name of a Unix socket (unix(7))."""
 
 
 @dataclass(frozen=True, slots=True)
