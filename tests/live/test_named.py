@@ -75,7 +75,11 @@ def named(bare: PodCluster, tmp_path: Path) -> Iterator[NamedCluster]:
 def test_argo_cd_is_installed_as_pods_and_deploys(bare: PodCluster, named: NamedCluster) -> None:
     live = Live(named, started=time.monotonic())
     named.up(str(bare.state.kubeconfig))
-    pods = {one["metadata"]["labels"]["app.kubernetes.io/name"]: one for one in bare.kubectl.list("pods", NAMESPACE)}
+    pods = {
+        one["metadata"]["labels"]["app.kubernetes.io/name"]: one
+        for one in bare.kubectl.list("pods", NAMESPACE)
+        if "deletionTimestamp" not in one["metadata"]  # those that were restarted may take a while to go
+    }
     for name in (CONTROLLER, REPO_SERVER, SERVER, "argocd-redis"):
         assert is_ready(pods[name])
         assert pods[name]["spec"]["nodeName"] == REAL
