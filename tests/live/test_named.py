@@ -28,8 +28,6 @@ from tests.live.full import is_ready, left_behind
 from tests.live.installation import make_installation
 from tools.build import provide
 
-EMPTY = {"default", "kube-node-lease", "kube-public", "kube-system"}
-
 
 @pytest.fixture
 def bare(tmp_path: Path) -> Iterator[PodCluster]:
@@ -73,8 +71,9 @@ def named(bare: PodCluster, tmp_path: Path) -> Iterator[NamedCluster]:
 
 
 def test_argo_cd_is_installed_as_pods_and_deploys(bare: PodCluster, named: NamedCluster) -> None:
-    live = Live(named, started=time.monotonic())
+    live, before = Live(named, started=time.monotonic()), namespaces(bare)
     named.up(str(bare.state.kubeconfig))
+    assert namespaces(bare) > before
     pods = {
         one["metadata"]["labels"]["app.kubernetes.io/name"]: one
         for one in bare.kubectl.list("pods", NAMESPACE)
@@ -93,4 +92,8 @@ def test_argo_cd_is_installed_as_pods_and_deploys(bare: PodCluster, named: Named
 
     done = run_cluster("down", "--state", named.state.folder)
     assert (done.returncode, done.stderr) == (0, "")
-    assert {one["metadata"]["name"] for one in bare.kubectl.list("namespaces")} == EMPTY
+    assert namespaces(bare) == before
+
+
+def namespaces(cluster: PodCluster) -> set[str]:
+    return {one["metadata"]["name"] for one in cluster.kubectl.list("namespaces")}
