@@ -17,7 +17,7 @@ from cluster.requirements import require
 from policy.errors import ToolError
 from tools.build import not_made_yet, provide
 
-_TESTS = ("prober",)
+_TESTS = ("kubeconform", "prober")
 """What the tests themselves call."""
 
 
