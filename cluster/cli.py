@@ -22,7 +22,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command and gives its exit code; errors are told on stderr."""
     parsed = _parser().parse_args(arguments)
     try:
-        code: int = parsed.run(parsed, State(parsed.state.resolve()))
+        state = State(parsed.state.resolve())
+        if not state.is_own():
+            raise ClusterError(f"{state.folder} holds other things than a cluster: name a folder of its own")
+        code: int = parsed.run(parsed, state)
     except (ClusterError, ToolError) as error:
         print(f"cluster: {error}", file=sys.stderr)
         return 2

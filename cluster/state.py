@@ -135,6 +135,12 @@ class State:
                 raise ClusterError(f"another command works on the cluster in {self.folder}") from error
             yield
 
+    def is_own(self) -> bool:
+        """Whether nothing but a cluster is in the folder, which is deleted in the end, or nothing at all."""
+        if not self.folder.is_dir() or not any(self.folder.iterdir()):
+            return True
+        return any((self.folder / name).exists() for name in ("lock", "ports.json", "processes"))
+
     def remove(self) -> None:
         """Delete the folder and all that is in it. Raises ClusterError."""
         try:

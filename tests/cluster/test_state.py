@@ -120,3 +120,12 @@ def test_cluster_that_was_started_empty_is_not_called_deployed(tmp_path: Path) -
     state.ready.touch()
     with pytest.raises(ClusterError, match=r"was started empty, and stays so until `down`$"):
         Cluster(state).up()
+
+
+def test_a_folder_with_other_things_is_left_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "precious").write_text("work")
+
+    assert main(["down", "--state", str(tmp_path)]) == 2
+
+    assert "holds other things than a cluster" in capsys.readouterr().err
+    assert [one.name for one in tmp_path.iterdir()] == ["precious"]
