@@ -1,4 +1,4 @@
-"""Waiting for the pods of the cluster's own Deployments, and what they said if that is in vain."""
+"""The cluster's own Deployments: what they may do, waiting for their pods, and what these said if that is in vain."""
 
 from __future__ import annotations
 
@@ -6,10 +6,26 @@ import json
 from collections.abc import Iterator
 
 from cluster.errors import ClusterError
-from cluster.kubectl import Kubectl
+from cluster.kubectl import Kubectl, Object
 from cluster.waiting import until
 
 _LAST_LINES = 20
+
+
+def account(identity: Object, role: str, rules: list[Object]) -> list[Object]:
+    """A ServiceAccount, by its name and namespace, and a ClusterRole of the rules that it is bound to."""
+    named, rbac = {"name": role}, "rbac.authorization.k8s.io"
+    return [
+        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": identity},
+        {"apiVersion": f"{rbac}/v1", "kind": "ClusterRole", "metadata": named, "rules": rules},
+        {
+            "apiVersion": f"{rbac}/v1",
+            "kind": "ClusterRoleBinding",
+            "metadata": named,
+            "roleRef": {"apiGroup": rbac, "kind": "ClusterRole", **named},
+            "subjects": [{"kind": "ServiceAccount", **identity}],
+        },
+    ]
 
 
 def until_ready(kubectl: Kubectl, name: str, namespace: str, *, seconds: float) -> None:

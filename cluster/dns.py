@@ -6,7 +6,7 @@ https://coredns.io/plugins/kubernetes/
 
 from __future__ import annotations
 
-from cluster.deployments import until_ready
+from cluster.deployments import account, until_ready
 from cluster.kubectl import Kubectl, Object
 from cluster.node import DNS
 
@@ -40,23 +40,11 @@ def _metadata(name: str, **more: object) -> Object:
 
 
 def _rights() -> list[Object]:
-    role = {"name": f"system:{_NAME}"}
     rules = [
         {"apiGroups": [""], "resources": ["endpoints", "namespaces", "pods", "services"], "verbs": ["list", "watch"]},
         {"apiGroups": ["discovery.k8s.io"], "resources": ["endpointslices"], "verbs": ["list", "watch"]},
     ]
-    rbac = "rbac.authorization.k8s.io"
-    return [
-        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": _metadata(_NAME)},
-        {"apiVersion": f"{rbac}/v1", "kind": "ClusterRole", "metadata": role, "rules": rules},
-        {
-            "apiVersion": f"{rbac}/v1",
-            "kind": "ClusterRoleBinding",
-            "metadata": role,
-            "roleRef": {"apiGroup": rbac, "kind": "ClusterRole", **role},
-            "subjects": [{"kind": "ServiceAccount", **_metadata(_NAME)}],
-        },
-    ]
+    return account(_metadata(_NAME), f"system:{_NAME}", rules)
 
 
 def _settings() -> Object:

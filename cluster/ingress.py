@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 
-from cluster.deployments import until_ready
+from cluster.deployments import account, until_ready
 from cluster.kubectl import Kubectl, Object
 from cluster.machine import ADDRESS
 
@@ -41,25 +41,14 @@ def _metadata(name: str, **more: object) -> Object:
 
 def _rights() -> list[Object]:
     """To read what Ingresses are made of, and to say their address."""
-    role, reads = {"name": _NAME}, ["list", "watch"]
-    rbac, networking = "rbac.authorization.k8s.io", "networking.k8s.io"
+    reads, networking = ["list", "watch"], "networking.k8s.io"
     rules = [
         {"apiGroups": [""], "resources": ["configmaps", "secrets", "services"], "verbs": reads},
         {"apiGroups": ["discovery.k8s.io"], "resources": ["endpointslices"], "verbs": reads},
         {"apiGroups": [networking], "resources": ["ingressclasses", "ingresses"], "verbs": reads},
         {"apiGroups": [networking], "resources": ["ingresses/status"], "verbs": ["update"]},
     ]
-    return [
-        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": _metadata(_NAME)},
-        {"apiVersion": f"{rbac}/v1", "kind": "ClusterRole", "metadata": role, "rules": rules},
-        {
-            "apiVersion": f"{rbac}/v1",
-            "kind": "ClusterRoleBinding",
-            "metadata": role,
-            "roleRef": {"apiGroup": rbac, "kind": "ClusterRole", **role},
-            "subjects": [{"kind": "ServiceAccount", **_metadata(_NAME)}],
-        },
-    ]
+    return account(_metadata(_NAME), _NAME, rules)
 
 
 def _class() -> Object:
