@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 _FEW = 4
 """So many members are picked before the others are counted, since to count takes longer than to pick one."""
@@ -19,6 +19,19 @@ def members(bits: int) -> Iterable[int]:
         found.append(last)
         left ^= 1 << last
     found.reverse()
+    return found
+
+
+def few_members(bits: int, most: int) -> Sequence[int] | None:
+    """The numbers in the set, in whatever order, if they are no more than ``most``."""
+    found: list[int] = []
+    left = bits
+    while left:
+        if len(found) == _FEW and left.bit_count() + _FEW > most:
+            return None
+        last = left.bit_length() - 1
+        found.append(last)
+        left ^= 1 << last
     return found
 
 

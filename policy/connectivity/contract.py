@@ -106,44 +106,51 @@ class Proof:
 
     def _by_rule(self, bundle: Bundle) -> Iterator[tuple[CompiledRule | None, Bundle]]:
         """The bundle, divided by the first rule of the end that lets each of it through."""
-        side = self.connectivity.sides[bundle.direction]
-        left = bundle.others
-        if not side.isolated >> bundle.end & 1:
+        direction, end, ports = bundle.direction, bundle.end, bundle.ports
+        side = self.connectivity.sides[direction]
+        if not side.isolated >> end & 1:
             yield None, bundle
             return
-        for rule in side.rules(bundle.end):
-            held = self._held(rule, bundle)
-            pods = left.pods & held.pods
-            addresses = common(left.addresses, held.addresses) if left.addresses else NO_ADDRESSES
-            if pods == left.pods and addresses == left.addresses:  # so it is for most, at the first rule
-                yield rule, bundle if left is bundle.others else Bundle(*bundle[:3], left)
+        pods, addresses = bundle.others.pods, bundle.others.addresses
+        for rule in side.rules(end):
+            some = pods & self._held(side, rule, bundle)
+            others = NO_ADDRESSES
+            if addresses and rule.peers.addresses and self._has_port(side, rule, bundle):
+                others = common(addresses, rule.peers.addresses)
+            if some == pods and others == addresses:  # so it is for most, at the first rule
+                yield rule, Bundle(direction, end, ports, Ends(pods, addresses))
                 return
-            if pods or addresses:
-                left = Ends(left.pods ^ pods, minus(left.addresses, addresses))
-                yield rule, Bundle(*bundle[:3], Ends(pods, addresses))
+            if some or others:
+                pods, addresses = pods ^ some, minus(addresses, others)
+                yield rule, Bundle(direction, end, ports, Ends(some, others))
 
-    def _held(self, rule: CompiledRule, bundle: Bundle) -> Ends:
-        """Whom a rule possibly admits on some of the ports."""
-        side = self.connectivity.sides[bundle.direction]
-        ports = rule.ports.numeric if bundle.direction == "egress" else side.held(rule, bundle.end)
-        if self._table.intersection(ports, bundle.ports):
-            return Ends(rule.peers.possibly, rule.peers.addresses)
+    def _has_port(self, side: Side, rule: CompiledRule, bundle: Bundle) -> bool:
+        """Whether a rule has some of the ports, whoever the other end is."""
+        ports = rule.ports.numeric
+        if rule.ports.names and bundle.direction == "ingress":
+            ports = side.held(rule, bundle.end)
+        return bool(self._table.intersection(ports, bundle.ports))
+
+    def _held(self, side: Side, rule: CompiledRule, bundle: Bundle) -> int:
+        """The pods that a rule possibly admits on some of the ports."""
+        if self._has_port(side, rule, bundle):
+            return rule.peers.possibly
         if bundle.direction == "ingress" or not rule.ports.names:
-            return Ends(0)
+            return 0
         granted = side.of_rules([rule], bundle.end, 1)  # of the rule's peers, those that call such a port so
-        return Ends(_any(bits for each, bits in granted.pods.items() if self._table.intersection(each, bundle.ports)))
+        return _any(bits for each, bits in granted.pods.items() if self._table.intersection(each, bundle.ports))
 
     def _leaking(self) -> Iterator[Bundle]:
         """What leaks, seen from the side to blame: the one that isolates; the destination's, where both do."""
         population = self._population
         egress, ingress = self.connectivity.sides["egress"], self.connectivity.sides["ingress"]
         in_git = (1 << population.in_git) - 1
-        too_much = dict(self._beyond(ingress))
-        reaching = self._reaching(bits_of(number for number, row in too_much.items() if row.pods))
+        too_much, sending = dict(self._beyond(ingress)), dict(self._beyond(egress))
+        reaching = self._reaching(bits_of(number for number, row in too_much.items() if row.pods), sending)
         for destination, row in too_much.items():
             yield from self._admitted(destination, row, reaching.get(destination, {}))
         open_destinations = population.everyone & ~ingress.isolated
-        for source, row in self._beyond(egress):
+        for source, row in sending.items():
             asked = open_destinations if source < population.in_git else open_destinations & in_git
             yield from self._bundles("egress", source, row, asked)
         yield from self._between_open(in_git)
@@ -167,9 +174,9 @@ class Proof:
 
     def _beyond(self, side: Side) -> Iterator[tuple[int, Grants]]:
         """The isolated ends with what they may do beyond the contract; most ends of a good overlay have nothing."""
-        stated = self._permitted(side)
+        stated, every = self._permitted(side), side.every[1]
         for number in members(side.isolated):
-            grants = side.possibly(number)
+            grants = every[number]
             if grants.addresses or stated.addresses or grants.pods != stated.pods.get(number):
                 excess = self.excess(side, number, grants)
                 if excess:
@@ -188,14 +195,17 @@ class Proof:
             if ports not in excess.pods:
                 yield Bundle(direction, end, ports, Ends(0, addresses))
 
-    def _reaching(self, destinations: int) -> Mapping[int, Mapping[int, int]]:
-        """For each of some destinations: its possible sources (bits), by the ports on which they may send to it."""
+    def _reaching(self, destinations: int, sending: Iterable[int]) -> Mapping[int, Mapping[int, int]]:
+        """For each of some destinations: its possible sources (bits), by the ports on which they may send to it.
+
+        ``sending`` are the isolated sources to count: what others send, flows state.
+        """
         if not destinations:
             return {}
         egress = self.connectivity.sides["egress"]
         senders: dict[int, tuple[Grants, list[int]]] = {}
-        for source in members(egress.isolated):
-            row = egress.possibly(source)
+        for source in sending:
+            row = egress.every[1][source]
             if row.pods:
                 senders.setdefault(id(row), (row, []))[1].append(source)
         unbound = self._population.everyone & ~egress.isolated
@@ -280,7 +290,7 @@ class Proof:
         for direction, granted in stated:
             side = self.connectivity.sides[direction]
             for number in granted.numbers:
-                allowed = side.surely(number)
+                allowed = side.every[0][number]
                 if granted.pods.get(number) == allowed.pods and not granted.addresses:  # most ends of a good overlay
                     continue
                 wanted = granted.of(number)

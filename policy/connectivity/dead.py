@@ -44,7 +44,7 @@ class DeadPeers:
         if id(rule.peers) in self._without:
             return
         found = []
-        if not all(map(self._is_known, self._connectivity.selecting.parts(rule.peers))):
+        if not all(map(self._is_known, rule.peers.parts or (rule.peers,))):
             found = list(self._find(rule))
         if not found and rule.peers is not NOBODY:
             self._without.add(id(rule.peers))

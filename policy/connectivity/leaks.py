@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from policy.connectivity.contract import Proof
 
 
-class Bundle(NamedTuple):
+class Bundle(msgspec.Struct, frozen=True, eq=False, gc=False):
     """Connections between one end, whose policies ``direction`` speaks of, and others."""
 
     direction: Direction

@@ -170,46 +170,54 @@ class Compiler:
         self.problems: list[Problem] = []
 
     def policy(self, policy: NetworkPolicy) -> CompiledPolicy:
-        spec = policy.spec
+        spec, namespace = policy.spec, policy.resource.ref.namespace
         types = spec.policy_types
         rules: dict[Direction, tuple[CompiledRule, ...]] = {}
         if "Ingress" in types if types else True:
-            rules["ingress"] = self._rules(policy, "ingress", spec.ingress) if spec.ingress else ()
+            rules["ingress"] = self._rules(policy, namespace, "ingress", spec.ingress) if spec.ingress else ()
         if "Egress" in types if types else bool(spec.egress):
-            rules["egress"] = self._rules(policy, "egress", spec.egress) if spec.egress else ()
-        for position, kind in enumerate(types or ()):
-            if kind not in _TYPES:
-                self._problem(policy.field("spec", "policyTypes", position), f"{kind} is neither Ingress nor Egress")
+            rules["egress"] = self._rules(policy, namespace, "egress", spec.egress) if spec.egress else ()
+        if types and not _TYPES.issuperset(types):
+            self._types(policy, types)
         selector = spec.pod_selector
         if selector is not None and selector.match_expressions and (problem := _selector_problem(selector)):
             self._problem(policy.field("spec", "podSelector"), problem)
             return CompiledPolicy(policy, NOBODY, rules)
-        subjects = self._selecting.simple(policy.namespace, selector, None)
+        subjects = self._selecting.simple(namespace, selector, None)
         if subjects is None:
-            subjects = self._selecting.subjects(policy.namespace, selector)
+            subjects = self._selecting.subjects(namespace, selector)
         return CompiledPolicy(policy, subjects, rules)
+
+    def _types(self, policy: NetworkPolicy, types: Sequence[str]) -> None:
+        for position, kind in enumerate(types):
+            if kind not in _TYPES:
+                self._problem(policy.field("spec", "policyTypes", position), f"{kind} is neither Ingress nor Egress")
 
     def _problem(self, at: Field, message: str) -> None:
         self.problems.append(Problem(at, message))
 
-    def _rules(self, policy: NetworkPolicy, direction: Direction, rules: Sequence[Any]) -> tuple[CompiledRule, ...]:
-        selecting, namespace = self._selecting, policy.namespace
+    def _rules(
+        self, policy: NetworkPolicy, namespace: str, direction: Direction, rules: Sequence[Any]
+    ) -> tuple[CompiledRule, ...]:
+        simple = self._selecting.simple
         compiled: list[CompiledRule] = []
-        for position, rule in enumerate(rules):
+        for rule in rules:
+            position = len(compiled)
             parts = []
-            for number, peer in enumerate(rule.peers or ()):
+            for peer in rule.peers or ():
                 selection = None
                 if peer.ip_block is None:
-                    selection = selecting.simple(namespace, peer.pod_selector, peer.namespace_selector)
+                    selection = simple(namespace, peer.pod_selector, peer.namespace_selector)
                 if selection is None:
-                    selection = self._peer(policy, direction, position, number, peer)
+                    selection = self._peer(policy, direction, position, len(parts), peer)
                 parts.append(selection)
-            if not parts:
-                parts.append(selecting.everybody)
+            if len(parts) == 1:
+                peers = parts[0]
+            else:
+                peers = self._selecting.union(parts) if parts else self._selecting.everybody
             ports = self._ports.get(rule.ports) if rule.ports else self._every_port
             if ports is None:
                 ports = self._ports_of(policy, direction, position, rule.ports)
-            peers = parts[0] if len(parts) == 1 else selecting.union(parts)
             compiled.append(CompiledRule(policy, direction, position, peers, ports))
         return tuple(compiled)
 

@@ -8,7 +8,7 @@ from itertools import pairwise
 import msgspec
 
 from policy.connectivity.addresses import V6, AddressSet, Interval, common, merged, minus
-from policy.connectivity.bits import bits_of, members
+from policy.connectivity.bits import bits_of, few_members, members
 from policy.connectivity.policies import Direction
 from policy.connectivity.population import Population
 from policy.connectivity.ports import PortTable
@@ -16,7 +16,7 @@ from policy.connectivity.selections import Ends
 from policy.connectivity.sides import Grants, Side
 
 _FEW = 64
-"""Up to so many sources of a destination keep what they are admitted to on their own; more share it."""
+"""Up to so many ends are told one by one; more are a set."""
 
 _Columns = tuple[tuple[int, int], ...]
 """Port sets, and the destinations (bits) that admit some sources on them."""
@@ -34,19 +34,28 @@ def rows_of(
     population: Population, sides: Mapping[Direction, Side], table: PortTable, *, possibly: bool
 ) -> Iterator[Reach]:
     """The rows, each pair in one of them at most; pairs of which neither is in Git are left out."""
-    in_git = (1 << population.in_git) - 1
-    egress = sides["egress"]
-    meet = _Meeting(sides["ingress"], population, table, possibly=possibly)
+    sending: list[tuple[int, Grants, Mapping[int, int] | None]] = []
+    wide: list[int] = []
+    for source, sent in enumerate(sides["egress"].every[possibly]):
+        if sent.pods or sent.addresses:
+            each = one_by_one(sent.pods, table)
+            sending.append((source, sent, each))
+            if each is None:
+                wide.append(source)
+    meet = _Meeting(sides["ingress"], population, table, bits_of(wide), possibly=possibly)
     by_row: dict[object, tuple[list[int], Mapping[int, int], Mapping[int, AddressSet]]] = {}
-    for source in range(population.size):
-        sent = egress.granted(source, possibly=possibly)
-        row = meet(sent.pods, source, None if source < population.in_git else in_git)
+    for source, sent, each in sending:
+        row, key = meet.asking(sent.pods, each, source) if each is not None else meet.transposed(sent.pods, source)
         addresses: Mapping[int, AddressSet] = {}
         if sent.addresses and source < population.in_git:
             addresses = _apart(sent.addresses, table)
+            key = (key, tuple(addresses.items()) if len(addresses) == 1 else tuple(sorted(addresses.items())))
         if row or addresses:
-            key = (_key(row), _key(addresses) if addresses else ())
-            by_row.setdefault(key, ([], row, addresses))[0].append(source)  # asked once: to hash bits takes long
+            known = by_row.get(key)
+            if known is None:
+                by_row[key] = [source], row, addresses
+            else:
+                known[0].append(source)
     for numbers, row, addresses in by_row.values():
         sources = Ends(bits_of(numbers))
         for ports in sorted(row.keys() | addresses.keys()) if addresses else row:
@@ -56,35 +65,59 @@ def rows_of(
     yield from _from_addresses(sides["ingress"], population, table, possibly=possibly)
 
 
-class _Meeting:
-    """What a source sends and its destinations accept: the ingress is transposed, once.
+def one_by_one(row: Mapping[int, int], table: PortTable) -> dict[int, int] | None:
+    """The other ends of a row, each with its port set; None where they are too many."""
+    found: dict[int, int] = {}
+    for ports, others in row.items():
+        numbers = few_members(others, _FEW)
+        if numbers is None:
+            return None
+        for number in numbers:
+            known = found.get(number)
+            found[number] = ports if known is None else table.union(known, ports)
+    return found
 
-    What few sources are admitted to is kept for each of them; what many are admitted to is shared between them, by the
-    sets of sources that some destinations admit on the same ports.
+
+class _Meeting:
+    """What a source sends and its destinations accept.
+
+    Where a source sends to few, each of them is asked. For the others, those of ``wide``, the ingress is transposed: what
+    few of them are admitted to is kept for each; what many are admitted to is shared between them, by the sets of
+    sources that some destinations admit on the same ports.
     """
 
-    def __init__(self, side: Side, population: Population, table: PortTable, *, possibly: bool) -> None:
-        self._side, self._table, self._possibly = side, table, possibly
+    def __init__(self, side: Side, population: Population, table: PortTable, wide: int, *, possibly: bool) -> None:
+        self._side, self._population, self._table = side, population, table
+        self._accepted = side.every[possibly]
         self._few: dict[int, dict[int, int]] = {}
         self._many: dict[int, list[_Columns]] = {}
-        self._known: dict[tuple[int, ...], Mapping[int, int]] = {}
+        self._known: dict[tuple[int, ...], tuple[Mapping[int, int], object]] = {}
         self._open = population.everyone & ~side.isolated & ~(0 if possibly else side.doubtful)
+        if wide:
+            self._transpose(wide)
+
+    def _transpose(self, wide: int) -> None:
         shared: dict[int, dict[int, list[int]]] = {}
-        for destination in members(side.ruled & ~self._open):
-            bit = 1 << destination
-            for ports, sources in side.granted(destination, possibly=possibly).pods.items():
-                if sources.bit_count() > _FEW:
-                    shared.setdefault(sources, {}).setdefault(ports, []).append(destination)
-                else:
-                    self._admit(sources, ports, bit)
+        by_identity: dict[int, dict[int, list[int]]] = {}  # to hash bits takes long
+        for destination in members(self._side.ruled & ~self._open):
+            for ports, sources in self._accepted[destination].pods.items():
+                by_ports = by_identity.get(id(sources))
+                if by_ports is None:
+                    admitted = sources & wide
+                    numbers = few_members(admitted, _FEW)
+                    if numbers is not None and admitted != wide:
+                        self._admit(numbers, ports, 1 << destination)
+                        continue
+                    by_ports = by_identity[id(sources)] = shared.setdefault(admitted, {})
+                by_ports.setdefault(ports, []).append(destination)
         for sources, by_ports in shared.items():
             columns = tuple((ports, bits_of(numbers)) for ports, numbers in by_ports.items())
             for source in members(sources):
                 self._many.setdefault(source, []).append(columns)
 
-    def _admit(self, sources: int, ports: int, destination: int) -> None:
+    def _admit(self, sources: Iterable[int], ports: int, destination: int) -> None:
         rows = self._few
-        for source in members(sources):
+        for source in sources:
             row = rows.get(source)
             if row is None:
                 rows[source] = {ports: destination}
@@ -93,36 +126,42 @@ class _Meeting:
             else:
                 row[ports] = destination
 
-    def __call__(self, sent: Mapping[int, int], source: int, asked: int | None) -> Mapping[int, int]:
-        """Each port set with the destinations reached on exactly these ports; ``asked`` None asks for all."""
-        if not sent:
-            return {}
-        few, many = self._few.get(source), self._many.get(source, ())
-        if few is not None and asked is None and few == sent and (len(few) == 1 or _is_disjoint(few)):
-            return few  # all that is sent is admitted, and others can add nothing
-        if many and (reached := _all_of(sent, asked)).bit_count() <= _FEW:
-            return self._one_by_one(sent, source, reached)
-        if few:
-            return self._met(sent, (*(few.items()),), many, asked)
-        key = (id(sent), -1 if asked is None else asked, *map(id, many))
-        found = self._known.get(key)
-        if found is None:
-            found = self._known[key] = self._met(sent, (), many, asked)
-        return found
-
-    def _one_by_one(self, sent: Mapping[int, int], source: int, reached: int) -> dict[int, int]:
-        """By asking each destination: where there are few, and the source shares what it is admitted to."""
-        table = self._table
+    def asking(self, sent: Mapping[int, int], each: Mapping[int, int], source: int) -> tuple[Mapping[int, int], object]:
+        """Each port set with the destinations reached on exactly these ports, and what is the same for equal rows."""
+        table, every, bit = self._table, self._accepted, 1 << source
         found: dict[int, int] = {}
-        for destination in members(reached):
-            going = PortTable.NONE
-            for ports, destinations in sent.items():
-                if destinations >> destination & 1:
-                    going = table.union(going, ports)
-            coming = self._side.granted(destination, possibly=self._possibly).on(source, table)
-            both = table.intersection(going, coming)
+        is_whole = True
+        for destination, ports in each.items():
+            coming = PortTable.NONE
+            for accepted, sources in every[destination].pods.items():
+                if sources & bit:
+                    coming = table.union(coming, accepted) if coming else accepted
+            both = table.intersection(ports, coming)
+            if both != ports:
+                is_whole = False
             if both:
-                found[both] = found.get(both, 0) | 1 << destination
+                found[destination] = both
+        if source >= self._population.in_git:
+            found = {number: ports for number, ports in found.items() if number < self._population.in_git}
+        elif is_whole and (len(sent) == 1 or _is_disjoint(sent)):
+            return sent, tuple(sorted(found.items()))
+        row: dict[int, int] = {}
+        for destination, ports in found.items():
+            row[ports] = row.get(ports, 0) | 1 << destination
+        return row, tuple(sorted(found.items()))
+
+    def transposed(self, sent: Mapping[int, int], source: int) -> tuple[Mapping[int, int], object]:
+        """The same as ``asking``."""
+        asked = None if source < self._population.in_git else (1 << self._population.in_git) - 1
+        few, many = self._few.get(source), self._many.get(source, ())
+        key = (id(sent), -1 if asked is None else 0, *map(id, many))
+        found = None if few else self._known.get(key)
+        if found is None:
+            row = self._met(sent, (*(few.items()),) if few else (), many, asked)
+            each = one_by_one(row, self._table)
+            found = row, tuple(sorted(row.items() if each is None else each.items()))
+            if not few:
+                self._known[key] = found
         return found
 
     def _met(
@@ -138,17 +177,6 @@ class _Meeting:
                     if both and (number := self._table.intersection(ports, others)):
                         found[number] = found.get(number, 0) | both
         return disjoint(found, self._table)
-
-
-def _key(row: Mapping[int, object]) -> tuple[object, ...]:
-    return tuple(row.items()) if len(row) == 1 else tuple(sorted(row.items()))
-
-
-def _all_of(sent: Mapping[int, int], asked: int | None) -> int:
-    reached = 0
-    for destinations in sent.values():
-        reached |= destinations
-    return reached if asked is None else reached & asked
 
 
 def _is_disjoint(row: Mapping[int, int]) -> bool:
@@ -203,8 +231,7 @@ def _apart(granted: Mapping[int, AddressSet], table: PortTable) -> dict[int, Add
 def _from_addresses(side: Side, population: Population, table: PortTable, *, possibly: bool) -> Iterator[Reach]:
     """The rows whose sources are addresses: those that the same pods in Git admit on the same ports are one."""
     admitting: dict[int, tuple[Grants, list[int]]] = {}
-    for destination in range(population.in_git):
-        accepted = side.granted(destination, possibly=possibly)
+    for destination, accepted in enumerate(side.every[possibly][: population.in_git]):
         if accepted.addresses:
             admitting.setdefault(id(accepted), (accepted, []))[1].append(destination)
     sets: dict[AddressSet, list[tuple[int, int]]] = {}

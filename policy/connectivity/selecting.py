@@ -14,7 +14,6 @@ from policy.connectivity.bits import bits_of
 from policy.connectivity.population import Population
 from policy.connectivity.selections import (
     NAMESPACE_NAME,
-    NOBODY,
     Block,
     Selection,
     holds,
@@ -37,6 +36,9 @@ _BY_CONTROLLER: Mapping[str, tuple[str, ...]] = {
 }
 """Labels that a controller adds to every pod that it makes, with values that no manifest states."""
 
+_FEW = 64
+"""So many members at most a union tells one by one."""
+
 _ADDED = frozenset(key for keys in _BY_CONTROLLER.values() for key in keys)
 
 Pair = tuple[str, str]
@@ -56,7 +58,6 @@ class Selecting:
         self._of_peers: dict[tuple[object, object], Selection] = {}
         self._by_pair: dict[str, dict[Pair, Selection]] = {}
         self._unions: dict[tuple[int, ...], Selection] = {}
-        self._parts: dict[int, Sequence[Selection]] = {}
         self._blocks: dict[Block, Selection] = {}
 
     def union(self, parts: Sequence[Selection]) -> Selection:
@@ -64,20 +65,8 @@ class Selecting:
         key = tuple(map(id, parts))
         found = self._unions.get(key)
         if found is None:
-            surely = possibly = 0
-            has_addresses = False
-            for part in parts:
-                surely |= part.surely
-                possibly |= part.possibly
-                has_addresses = has_addresses or bool(part.addresses)
-            addresses = merged(one for part in parts for one in part.addresses) if has_addresses else ()
-            found = self._unions[key] = _selection(surely, possibly, addresses)
-            self._parts[id(found)] = parts
+            found = self._unions[key] = _union(parts)
         return found
-
-    def parts(self, selection: Selection) -> Sequence[Selection]:
-        """What a ``union`` is made of; any other selection is its only part."""
-        return self._parts.get(id(selection)) or (selection,)
 
     # namespaces
 
@@ -214,47 +203,42 @@ class Selecting:
             surely = possibly = pods
             if selector is not None:
                 for label, value in (selector.match_labels or {}).items():
-                    must, may, _ = self._one_of(label, (value,))
+                    must, may = self._one_of(label, (value,))
                     surely, possibly = surely & must, possibly & may
                 for requirement in selector.match_expressions or ():
-                    must, may, _ = self._required(requirement)
+                    must, may = self._required(requirement)
                     surely, possibly = surely & must, possibly & may
                 if key is not None:
                     possibly &= ~self._declared_by(selector)
             found = self._of_pods[key] = _selection(surely, possibly)
         return found
 
-    def _one_of(self, key: str, values: Sequence[str]) -> Selection:
+    def _one_of(self, key: str, values: Sequence[str]) -> tuple[int, int]:
+        """Who surely, and who possibly, has one of the values."""
         by_pair, by_key = self._labelled
         unknown = self._by_controller.get(key, 0)
         has = 0
         for value in values:
             has |= by_pair.get((key, value), 0)
-        return Selection(has & ~unknown, has | unknown | (self._unlabelled & ~by_key.get(key, 0)))
+        return has & ~unknown, has | unknown | (self._unlabelled & ~by_key.get(key, 0))
 
-    def _required(self, requirement: LabelSelectorRequirement) -> Selection:
+    def _required(self, requirement: LabelSelectorRequirement) -> tuple[int, int]:
         key, operator, pods = requirement.key, requirement.operator, self._population.pods
         if operator in ("In", "NotIn"):
-            surely, possibly, _ = self._one_of(key, requirement.values or ())
+            surely, possibly = self._one_of(key, requirement.values or ())
         elif operator in ("Exists", "DoesNotExist"):
             surely = self._labelled[1].get(key, 0) | self._by_controller.get(key, 0)
             possibly = surely | self._unlabelled
         else:
-            return NOBODY
+            return 0, 0
         if operator in ("NotIn", "DoesNotExist"):
-            return Selection(pods & ~possibly, pods & ~surely)
-        return Selection(surely, possibly)
+            return pods & ~possibly, pods & ~surely
+        return surely, possibly
 
     def subjects(self, namespace: str, selector: LabelSelector | None) -> Selection:
         """The pods of a namespace that a policy's podSelector selects."""
-        if selector is not None and not selector.match_expressions and len(selector.match_labels or ()) == 1:
-            [pair] = (selector.match_labels or {}).items()
-            by_pair = self._by_pair.get(namespace)
-            if by_pair is None:
-                by_pair = self._by_pair[namespace] = {}
-            found = by_pair.get(pair)
-            if found is None:
-                found = by_pair[pair] = self._with_pair(namespace, pair, selector)
+        found = self.simple(namespace, selector, None)
+        if found is not None:
             return found
         key = (namespace, None if selector is None or selector.is_empty else key_of(selector))
         found = self._of_policies.get(key)
@@ -268,15 +252,15 @@ class Selecting:
             return self._within(namespace, selector)
         numbers = self._numbers.get(namespace, {}).get(pair, ())
         bits = 1 << numbers[0] if len(numbers) == 1 else bits_of(numbers)
-        return Selection(bits, bits)
+        return Selection(bits, bits, (), numbers)
 
     def _within(self, namespace: str, selector: LabelSelector | None) -> Selection:
         inside = self._population.in_namespace(namespace)
-        surely, possibly, _ = self.labelled(selector)
-        return _selection(surely & inside, possibly & inside)
+        found = self.labelled(selector)
+        return _selection(found.surely & inside, found.possibly & inside)
 
     def simple(self, namespace: str, pods: LabelSelector | None, namespaces: LabelSelector | None) -> Selection | None:
-        """What ``peers`` would say, if that is known already and both select by a single label; it costs least."""
+        """What ``peers`` would say, if both select by a single label; it costs least."""
         if namespaces is not None:
             labels = namespaces.match_labels
             if not labels or len(labels) > 1 or namespaces.match_expressions:
@@ -286,11 +270,17 @@ class Selecting:
                 return None
         if pods is None or pods.match_expressions:
             return None
-        labels, by_pair = pods.match_labels, self._by_pair.get(namespace)
-        if by_pair is None or not labels or len(labels) > 1:
+        labels = pods.match_labels
+        if not labels or len(labels) > 1:
             return None
+        by_pair = self._by_pair.get(namespace)
+        if by_pair is None:
+            by_pair = self._by_pair[namespace] = {}
         [pair] = labels.items()
-        return by_pair.get(pair)
+        found = by_pair.get(pair)
+        if found is None:
+            found = by_pair[pair] = self._with_pair(namespace, pair, pods)
+        return found
 
     def peers(self, namespace: str, pods: LabelSelector | None, namespaces: LabelSelector | None) -> Selection:
         """Whom a peer of a policy in ``namespace`` admits by labels."""
@@ -303,8 +293,9 @@ class Selecting:
         found = self._of_peers.get(key)
         if found is None:
             inside = self._in_namespaces(namespaces)
-            surely, possibly, _ = self.labelled(pods)
-            found = self._of_peers[key] = _selection(surely & inside.surely, possibly & inside.possibly)
+            everywhere = self.labelled(pods)
+            surely, possibly = everywhere.surely & inside.surely, everywhere.possibly & inside.possibly
+            found = self._of_peers[key] = _selection(surely, possibly)
         return found
 
     def block(self, block: Block) -> Selection:
@@ -322,6 +313,29 @@ class Selecting:
                 possibly |= population.pods if may else 0
             found = self._blocks[block] = _selection(surely, possibly, addresses)
         return found
+
+
+def _union(parts: Sequence[Selection]) -> Selection:
+    surely = possibly = 0
+    is_certain, has_addresses = True, False
+    numbers: list[int] | None = []
+    for part in parts:
+        surely |= part.surely
+        if part.surely is not part.possibly:
+            is_certain = False
+        if part.addresses:
+            has_addresses = True
+        if numbers is not None and part.numbers is not None and len(numbers) + len(part.numbers) <= _FEW:
+            numbers += part.numbers
+        else:
+            numbers = None
+    if not is_certain:
+        for part in parts:
+            possibly |= part.possibly
+    addresses = merged(one for part in parts for one in part.addresses) if has_addresses else ()
+    if numbers is not None and len(set(numbers)) < len(numbers):
+        numbers = None
+    return Selection(surely, surely if is_certain or surely == possibly else possibly, addresses, numbers, parts)
 
 
 def _selection(surely: int, possibly: int, addresses: AddressSet = ()) -> Selection:

@@ -46,15 +46,19 @@ class Ends(msgspec.Struct, frozen=True):
         return bool(self.pods or self.addresses)
 
 
-class Selection(NamedTuple):
+class Selection(msgspec.Struct, frozen=True, eq=False, gc=False):
     """Which pods are selected for certain, and which may be (the first are among them); and addresses, for certain.
 
-    Equal selections that come of the same selectors are the same object.
+    Where nothing is in doubt ``surely`` and ``possibly`` are one object, which is how that is seen fast. ``numbers`` are
+    those of ``surely``, where somebody had them at hand. Selections of the same selectors are the same object.
     """
 
     surely: int
     possibly: int
     addresses: AddressSet = ()
+    numbers: Sequence[int] | None = None
+    parts: Sequence[Selection] = ()
+    """Of a union, what it is made of."""
 
     def may_be(self, ends: Ends) -> bool:
         """Whether it possibly selects some of the ends."""

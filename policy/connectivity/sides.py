@@ -59,26 +59,36 @@ class Side:
         self, direction: Direction, policies: Iterable[CompiledPolicy], population: Population, table: PortTable
     ) -> None:
         self.direction, self._population, self._table = direction, population, table
-        self.isolated = possibly = 0
         self._selecting: dict[int, list[CompiledPolicy]] = {}
         self._doubtful: dict[int, list[CompiledPolicy]] = {}
+        isolated: list[int] = []
+        self.isolated = possibly = 0
         for policy in policies:
             rules = policy.rules.get(direction)
             if rules is None:
                 continue
-            surely, may, _ = policy.subjects
-            self.isolated |= surely
-            if rules:
-                for number in members(surely):
-                    self._selecting.setdefault(number, []).append(policy)
-            if may != surely:
-                possibly |= may
-                for number in members(may & ~surely):
+            subjects = policy.subjects
+            numbers = subjects.numbers
+            if numbers is None:
+                self.isolated |= subjects.surely
+                numbers = members(subjects.surely) if rules else ()
+            else:
+                isolated += numbers
+            for number in numbers if rules else ():
+                known = self._selecting.get(number)
+                if known is None:
+                    self._selecting[number] = [policy]
+                else:
+                    known.append(policy)
+            if subjects.possibly is not subjects.surely:
+                possibly |= subjects.possibly
+                for number in members(subjects.possibly & ~subjects.surely):
                     self._doubtful.setdefault(number, []).append(policy)
+        self.isolated |= bits_of(isolated)
         self.doubtful = possibly & ~self.isolated
         self.open = Grants({PortTable.ALL: population.everyone}, {PortTable.ALL: population.every_address})
         self._rows: dict[tuple[int, ...], tuple[Grants, Grants]] = {}
-        self._known: dict[int, tuple[Grants, Grants]] = {}
+        self._known: list[tuple[Grants, Grants] | None] = [None] * population.size
 
     @cached_property
     def ruled(self) -> int:
@@ -96,10 +106,20 @@ class Side:
 
     def granted(self, number: int, *, possibly: bool) -> Grants:
         """What may be granted, or else what is granted for certain; for the same rules it is the same object."""
-        found = self._known.get(number)
+        found = self._known[number]
         if found is None:
             found = self._known[number] = self._granted(number)
         return found[possibly]
+
+    @cached_property
+    def every(self) -> tuple[Sequence[Grants], Sequence[Grants]]:
+        """By number what each end is granted: surely, and possibly."""
+        known = self._known
+        for number, found in enumerate(known):
+            if found is None:
+                known[number] = self._granted(number)
+        both = [found for found in known if found]
+        return [surely for surely, _ in both], [possibly for _, possibly in both]
 
     def surely(self, number: int) -> Grants:
         """What is granted for certain."""
@@ -125,27 +145,30 @@ class Side:
         rules: Sequence[CompiledRule] = policies[0].rules[self.direction] if policies else ()
         if len(policies) > 1:
             rules = [rule for policy in policies for rule in policy.rules[self.direction]]
-        key = [id(policy) for policy in policies]
-        if len(rules) == 1:
-            key = [id(rules[0].peers), id(rules[0].ports)]
-        has_names = False
+        is_certain, has_names = True, False
         for rule in rules:
             if rule.ports.names:
                 has_names = True
+            if rule.peers.surely is not rule.peers.possibly:
+                is_certain = False
+        is_unknown = has_names and self._population.with_unknown_ports >> number & 1
+        if has_names and (self.direction == "egress" or is_unknown):
+            is_certain = False
+        if len(rules) == 1:
+            key: tuple[int, ...] = (id(rules[0].peers), id(rules[0].ports))
+        elif len(policies) == 1 and len(policies[0].subjects.numbers or ()) == 1:
+            return self._bounds(rules, number, is_certain=is_certain)  # nobody else has the same rules
+        else:
+            key = tuple(map(id, policies))
         if has_names:  # which ports have the names; for egress, those of the others decide
-            key.append(self._population.with_unknown_ports >> number & 1)
-            key.append(id(self._population.own_ports(number)) if self.direction == "ingress" else 0)
-        found = self._rows.get(tuple(key))
+            key = (*key, is_unknown, id(self._population.own_ports(number)) if self.direction == "ingress" else 0)
+        found = self._rows.get(key)
         if found is None:
-            found = self._rows[tuple(key)] = self._bounds(rules, number, has_names=has_names)
+            found = self._rows[key] = self._bounds(rules, number, is_certain=is_certain)
         return found
 
-    def _bounds(self, rules: Sequence[CompiledRule], number: int, *, has_names: bool) -> tuple[Grants, Grants]:
+    def _bounds(self, rules: Sequence[CompiledRule], number: int, *, is_certain: bool) -> tuple[Grants, Grants]:
         surely = self.of_rules(rules, number, 0)
-        if has_names and (self.direction == "egress" or self._population.with_unknown_ports >> number & 1):
-            is_certain = False
-        else:
-            is_certain = all(rule.peers.surely is rule.peers.possibly for rule in rules)
         possibly = surely if is_certain else self.of_rules(rules, number, 1)
         return surely, surely if possibly == surely else possibly
 
@@ -169,7 +192,8 @@ class Side:
 
     def _with(self, known: int, bits: int) -> int:
         """Both sets; everyone stays one object, which others compare fast."""
-        return known if known is self._population.everyone else known | bits
+        everyone = self._population.everyone
+        return everyone if known is everyone or bits is everyone else known | bits
 
     def _to_addresses(self, rule: CompiledRule, number: int, bound: int) -> Iterator[int]:
         """The port sets that hold with the addresses of a rule: an address calls none of its ports by name."""

@@ -30,11 +30,11 @@ class Granted:
         self.pods: dict[int, dict[int, int]] = {}
         self.addresses: dict[int, dict[int, AddressSet]] = {}
 
-    def add(self, ends: int, ports: int, others: Ends) -> None:
-        """Grants the same to each of the ends (bits)."""
+    def add(self, ends: Iterable[int], ports: int, others: Ends) -> None:
+        """Grants the same to each of the ends."""
         pods, addresses = others.pods, others.addresses
         granted = self.pods
-        for number in members(ends) if pods else ():
+        for number in ends if pods else ():
             row = granted.get(number)
             if row is None:
                 granted[number] = {ports: pods}
@@ -44,7 +44,7 @@ class Granted:
                 row[ports] = pods
         if not addresses:
             return
-        for number in members(ends):
+        for number in ends:
             to = self.addresses.setdefault(number, {})
             to[ports] = union(to.get(ports, NO_ADDRESSES), addresses)
 
@@ -75,11 +75,15 @@ class UnknownPort(msgspec.Struct, frozen=True):
     destination: Endpoint
 
 
-class _Ends(msgspec.Struct, frozen=True):
-    """An end of a flow: what it permits, and what must work; one object where both are the same."""
+class _Ends(msgspec.Struct, frozen=True, gc=False):
+    """An end of a flow: what it permits, and what must work; one object where both are the same.
+
+    ``numbers`` are those of the pods of either, where somebody had them at hand.
+    """
 
     permitted: Ends
     required: Ends
+    numbers: Sequence[int] | None = None
 
 
 _NOBODY = _Ends(Ends(0), Ends(0))
@@ -172,11 +176,13 @@ class Stated:
                 is_whole = ported.holders is to.pods
                 held = to.pods if is_whole else to.pods & ported.holders
                 others = to if is_whole else Ends(held, to.addresses)
-                for some in sources:
+                for each, some in zip(stated.sources, sources, strict=True):
                     if some.pods:
-                        outgoing.add(some.pods, ported.ports, others)
+                        numbers = members(some.pods) if each.numbers is None else each.numbers
+                        outgoing.add(numbers, ported.ports, others)
                 if held:
-                    incoming.add(held, ported.ports, together)
+                    numbers = stated.destinations.numbers if is_whole else None
+                    incoming.add(members(held) if numbers is None else numbers, ported.ports, together)
 
     @property
     def unknown_bits(self) -> int:
@@ -191,11 +197,12 @@ class Stated:
 
     def _ends(self, ends: tuple[FlowEnd, ...]) -> _Ends:
         together: _Ends | None = None
+        resolved = self._resolved
         for end in ends:
             key = (end.namespace, end.kind, end.name)
-            found = self._resolved.get(key)
+            found = resolved.get(key)
             if found is None:
-                found = self._resolved[key] = self._resolve(end)
+                found = resolved[key] = self._resolve(end)
             if found is _NOBODY:
                 self.unknown_ends.append(UnknownEnd(end))
             together = found if together is None else _joined(together, found)
@@ -203,8 +210,8 @@ class Stated:
 
     def _resolve(self, end: FlowEnd) -> _Ends:
         population = self._population
-        in_git = (1 << population.in_git) - 1
         if end.is_every:
+            in_git = (1 << population.in_git) - 1
             return _Ends(Ends(in_git | population.unlisted_beside_workloads), Ends(in_git))
         outside = self._outside(end)
         if outside is not None and outside.cidrs:
@@ -213,27 +220,27 @@ class Stated:
             bits = 1 << population.number_of[id(outside)]
             unlisted = population.unlisted_in(outside.namespace) if not outside.labels else 0
             return _Ends(Ends(bits | unlisted), Ends(bits))
-        bits = self._workloads(end)
-        found = Ends(bits)
-        return _Ends(found, found) if bits else _NOBODY
-
-    def _workloads(self, end: FlowEnd) -> int:
-        """The workloads that an end names, as bits."""
-        found = 0
-        for number, namespace, kind in self._by_name.get(end.name, ()):
-            if end.namespace in ("", namespace) and end.kind in ("", kind):
-                self._named.append(number)
-                found |= 1 << number
-        return found
+        numbers = [
+            number
+            for number in self._by_name.get(end.name, ())
+            if end.namespace in ("", population.namespaces[number])
+            and end.kind in ("", population.workload(number).kind)
+        ]
+        self._named += numbers
+        found = Ends(bits_of(numbers))
+        return _Ends(found, found, numbers) if numbers else _NOBODY
 
     @cached_property
-    def _by_name(self) -> Mapping[str, Sequence[tuple[int, str, str]]]:
-        """Of the workloads with a name: number, namespace and kind."""
-        population = self._population
-        found: dict[str, list[tuple[int, str, str]]] = {}
-        for number in range(population.in_git):
-            item = population.workload(number)
-            found.setdefault(item.name, []).append((number, population.namespaces[number], item.kind))
+    def _by_name(self) -> Mapping[str, Sequence[int]]:
+        """The numbers of the workloads with a name."""
+        found: dict[str, list[int]] = {}
+        for number in range(self._population.in_git):
+            name = self._population.workload(number).resource.ref.name
+            known = found.get(name)
+            if known is None:
+                found[name] = [number]
+            else:
+                known.append(number)
         return found
 
     def ranges_of(self, ends: Iterable[FlowEnd]) -> Iterator[Outside]:
@@ -276,7 +283,7 @@ class Stated:
             if not port.name and not port.of_service:
                 numeric.append(port)
             else:
-                for number in members(pods):
+                for number in members(pods) if ends.numbers is None else ends.numbers:
                     resolved = self._resolved_port(port, number)
                     if resolved:
                         found[resolved] = found.get(resolved, 0) | 1 << number
