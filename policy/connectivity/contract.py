@@ -63,7 +63,7 @@ class Proof:
             return NOTHING
         if self._ignored >> number & 1:
             return NOTHING
-        return _minus(grants, Grants(pods, addresses), self._table, 1 << number | self._ignored)
+        return _minus(grants, pods, addresses, self._table, 1 << number | self._ignored)
 
     @cached_property
     def leaks(self) -> tuple[Leak, ...]:
@@ -102,7 +102,7 @@ class Proof:
         if not rules:
             return wanted
         granted = self.connectivity.sides[rules[0].direction].of_rules(rules, number, 0)
-        return _minus(wanted, granted, self._table, 1 << number)
+        return _minus(wanted, granted.pods, granted.addresses, self._table, 1 << number)
 
     def _by_rule(self, bundle: Bundle) -> Iterator[tuple[CompiledRule | None, Bundle]]:
         """The bundle, divided by the first rule of the end that lets each of it through."""
@@ -111,8 +111,12 @@ class Proof:
         if not side.isolated >> end & 1:
             yield None, bundle
             return
+        rules = side.rules(end)
+        if len(rules) == 1:  # all that is possible comes of it
+            yield rules[0], bundle
+            return
         pods, addresses = bundle.others.pods, bundle.others.addresses
-        for rule in side.rules(end):
+        for rule in rules:
             some = pods & self._held(side, rule, bundle)
             others = NO_ADDRESSES
             if addresses and rule.peers.addresses and self._has_port(side, rule, bundle):
@@ -146,9 +150,11 @@ class Proof:
         egress, ingress = self.connectivity.sides["egress"], self.connectivity.sides["ingress"]
         in_git = (1 << population.in_git) - 1
         too_much, sending = dict(self._beyond(ingress)), dict(self._beyond(egress))
-        reaching = self._reaching(bits_of(number for number, row in too_much.items() if row.pods), sending)
+        everybody = population.everyone & ~egress.isolated
+        unbound = {PortTable.ALL: everybody} if everybody else {}
+        reaching = self._reaching(bits_of(number for number, row in too_much.items() if row.pods), sending, unbound)
         for destination, row in too_much.items():
-            yield from self._admitted(destination, row, reaching.get(destination, {}))
+            yield from self._admitted(destination, row, reaching.get(destination, unbound))
         open_destinations = population.everyone & ~ingress.isolated
         for source, row in sending.items():
             asked = open_destinations if source < population.in_git else open_destinations & in_git
@@ -195,26 +201,28 @@ class Proof:
             if ports not in excess.pods:
                 yield Bundle(direction, end, ports, Ends(0, addresses))
 
-    def _reaching(self, destinations: int, sending: Iterable[int]) -> Mapping[int, Mapping[int, int]]:
+    def _reaching(
+        self, destinations: int, sending: Iterable[int], unbound: Mapping[int, int]
+    ) -> Mapping[int, Mapping[int, int]]:
         """For each of some destinations: its possible sources (bits), by the ports on which they may send to it.
 
-        ``sending`` are the isolated sources to count: what others send, flows state.
+        ``sending`` are the isolated sources to count, as flows state what others send. ``unbound`` are the sources that
+        are not isolated, which are the only ones of a destination that is left out.
         """
-        if not destinations:
-            return {}
         egress = self.connectivity.sides["egress"]
         senders: dict[int, tuple[Grants, list[int]]] = {}
         for source in sending:
             row = egress.every[1][source]
             if row.pods:
                 senders.setdefault(id(row), (row, []))[1].append(source)
-        unbound = self._population.everyone & ~egress.isolated
-        found = {destination: {PortTable.ALL: unbound} if unbound else {} for destination in members(destinations)}
+        found: dict[int, dict[int, int]] = {}
         for row, numbers in senders.values():
             sources = bits_of(numbers)
             for ports, others in disjoint(row.pods, self._table).items():
                 for destination in members(others & destinations):
-                    by_ports = found[destination]
+                    by_ports = found.get(destination)
+                    if by_ports is None:
+                        by_ports = found[destination] = dict(unbound)
                     by_ports[ports] = by_ports.get(ports, 0) | sources
         return found
 
@@ -291,12 +299,14 @@ class Proof:
             side = self.connectivity.sides[direction]
             for number in granted.numbers:
                 allowed = side.every[0][number]
-                if granted.pods.get(number) == allowed.pods and not granted.addresses:  # most ends of a good overlay
+                pods = granted.pods.get(number, NOTHING.pods)
+                if not granted.addresses and _has_all(allowed.pods, pods):  # most ends of a good overlay
                     continue
                 wanted = granted.of(number)
                 if wanted == allowed or self._ignored >> number & 1:
                     continue
-                lacking = _minus(wanted, allowed, self._table, 1 << number | self._ignored)
+                own = 1 << number | self._ignored
+                lacking = _minus(wanted, allowed.pods, allowed.addresses, self._table, own)
                 if lacking:
                     yield direction, number, lacking
 
@@ -308,29 +318,42 @@ def _any(sets: Iterable[int]) -> int:
     return found
 
 
-def _minus(grants: Grants, stated: Grants, table: PortTable, own: int) -> Grants:
+def _has_all(granted: Mapping[int, int], wanted: Mapping[int, int]) -> bool:
+    """Whether the ports alone of what is granted tell that all is that is wanted."""
+    for ports, others in wanted.items():
+        known = granted.get(ports)
+        if known is None:
+            known = granted.get(PortTable.ALL, 0)
+        if known != others and known & others != others:
+            return False
+    return True
+
+
+def _minus(
+    grants: Grants, pods: Mapping[int, int], addresses: Mapping[int, AddressSet], table: PortTable, own: int
+) -> Grants:
     """The grants without what is stated; ``own`` are pods that do not count."""
-    pods: dict[int, int] = {}
+    left: dict[int, int] = {}
     for ports, others in grants.pods.items():
-        parts = [(ports, others & ~own)]
-        for known, ends in stated.pods.items():
-            left: list[tuple[int, int]] = []
-            for part, bits in parts:
+        uncounted = others & own
+        parts = [(ports, others ^ uncounted if uncounted else others)]
+        for known, ends in pods.items():
+            for _ in range(len(parts)):
+                part, bits = parts.pop(0)
                 both = bits & ends
                 if both:
                     rest = table.difference(part, known)
                     if rest:
-                        left.append((rest, both))
+                        parts.append((rest, both))
                     bits ^= both
                 if bits:
-                    left.append((part, bits))
-            parts = left
+                    parts.append((part, bits))
         for part, bits in parts:
             if bits:
-                pods[part] = pods[part] | bits if part in pods else bits
-    if not grants.addresses or grants.addresses == stated.addresses:
-        return Grants(pods, NOTHING.addresses)
-    return Grants(pods, _minus_addresses(grants.addresses, stated.addresses, table))
+                left[part] = left[part] | bits if part in left else bits
+    if not grants.addresses or grants.addresses == addresses:
+        return Grants(left, NOTHING.addresses)
+    return Grants(left, _minus_addresses(grants.addresses, addresses, table))
 
 
 def _minus_addresses(

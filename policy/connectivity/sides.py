@@ -99,10 +99,13 @@ class Side:
         """The policies with rules that surely select an end, and those with this direction that possibly do."""
         return (*self._selecting.get(number, ()), *self._doubtful.get(number, ()))
 
-    def rules(self, number: int) -> Iterator[CompiledRule]:
+    def rules(self, number: int) -> Sequence[CompiledRule]:
         """The rules of ``policies``."""
-        for policy in self.policies(number):
-            yield from policy.rules[self.direction]
+        if not self._doubtful:
+            known = self._selecting.get(number, ())
+            if len(known) == 1:
+                return known[0].rules[self.direction]
+        return [rule for policy in self.policies(number) for rule in policy.rules[self.direction]]
 
     def granted(self, number: int, *, possibly: bool) -> Grants:
         """What may be granted, or else what is granted for certain; for the same rules it is the same object."""
