@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable
-from functools import lru_cache
+from collections.abc import Callable, Iterable
+from functools import cache, partial
 from typing import NamedTuple
 
 from policy.patterns import Pattern
@@ -12,8 +12,10 @@ from policy.patterns import Pattern
 V6 = 1 << 32
 """Where IPv6 begins: ``::`` is this number."""
 END = V6 + (1 << 128)
+_OCTETS = {str(number): number for number in range(256)}
+_SIZES = {str(bits): 1 << (32 - bits) for bits in range(33)}
 _LENGTH = Pattern(r"[0-9]{1,3}")
-_V4 = Pattern(r"(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})/(\d{1,2})")
+_V4 = Pattern(r"([0-9]{1,3})\.([0-9]{1,3})\.([0-9]{1,3})\.([0-9]{1,3})/([0-9]{1,2})")
 
 
 class Interval(NamedTuple):
@@ -40,6 +42,8 @@ class Interval(NamedTuple):
         return self.first >= V6
 
 
+_interval: Callable[[tuple[int, int]], Interval] = partial(tuple.__new__, Interval)  # takes half of what it takes else
+
 AddressSet = tuple[Interval, ...]
 """Canonical, so that equal sets are equal tuples: sorted, disjoint, not adjacent; none holds both families."""
 NO_ADDRESSES: AddressSet = ()
@@ -56,13 +60,27 @@ def address_text(number: int) -> str:
     return str(IPv6Address(number - V6))
 
 
-@lru_cache(maxsize=1 << 16)
 def interval_of(cidr: str) -> Interval:
     """The addresses of a CIDR.
 
     Raises:
         ValueError: it is none.
     """
+    text, _, bits = cidr.partition("/")
+    parts = text.split(".")
+    if len(parts) != 4:
+        return _interval_v6(cidr)
+    try:  # as nearly all of them are written
+        number = _OCTETS[parts[0]] << 24 | _OCTETS[parts[1]] << 16 | _OCTETS[parts[2]] << 8 | _OCTETS[parts[3]]
+        size = _SIZES[bits]
+    except KeyError:
+        return _interval_v4(cidr)
+    first = number & -size
+    return _interval((first, first + size - 1))
+
+
+def _interval_v4(cidr: str) -> Interval:
+    """With zeros before numbers, which count for nothing."""
     match = _V4.fullmatch(cidr)
     if match is None:
         return _interval_v6(cidr)
@@ -74,19 +92,24 @@ def interval_of(cidr: str) -> Interval:
     return Interval(first, first + size - 1)
 
 
-def _interval_v6(cidr: str) -> Interval:
+@cache
+def _from_text() -> Callable[[str], bytes]:
     from socket import AF_INET6, inet_pton  # only IPv6 needs it
 
+    return partial(inet_pton, AF_INET6)
+
+
+def _interval_v6(cidr: str) -> Interval:
     text, slash, bits = cidr.partition("/")
     try:
-        number = int.from_bytes(inet_pton(AF_INET6, text), "big")
+        number = int.from_bytes(_from_text()(text), "big")
     except (OSError, UnicodeError, ValueError):  # ValueError: a null character
         raise ValueError(f"{cidr} is no CIDR") from None
     if not slash or not _LENGTH.fullmatch(bits) or int(bits) > 128:
         raise ValueError(f"{cidr} is no CIDR")
     size = 1 << (128 - int(bits))
     first = V6 + (number & -size)
-    return Interval(first, first + size - 1)
+    return _interval((first, first + size - 1))
 
 
 def merged(intervals: Iterable[Interval]) -> AddressSet:
@@ -97,7 +120,7 @@ def merged(intervals: Iterable[Interval]) -> AddressSet:
         first, last = one
         if found and (first <= end or (first == end + 1 and first != V6)):
             if last > end:
-                found[-1] = Interval(found[-1].first, last)
+                found[-1] = _interval((found[-1][0], last))
                 end = last
         else:
             found.append(one)
@@ -122,7 +145,7 @@ def common(some: AddressSet, others: AddressSet) -> AddressSet:
         first, last = some[one]
         start, end = others[other]
         if first <= end and start <= last:
-            found.append(Interval(max(first, start), min(last, end)))
+            found.append(_interval((first if first > start else start, last if last < end else end)))
         if last < end:
             one += 1
         else:
@@ -144,11 +167,11 @@ def minus(some: AddressSet, others: AddressSet) -> AddressSet:
         start, at = first, other
         while at < len(others) and others[at].first <= last:
             if others[at].first > start:
-                found.append(Interval(start, others[at].first - 1))
+                found.append(_interval((start, others[at].first - 1)))
             start = others[at].last + 1
             at += 1
         if start <= last:
-            found.append(Interval(start, last))
+            found.append(_interval((start, last)))
     return tuple(found)
 
 

@@ -7,7 +7,7 @@ Semantics: the API reference of ``networking.k8s.io/v1`` NetworkPolicy, its vali
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Any, Literal, NamedTuple
 
 import msgspec
@@ -133,14 +133,18 @@ def blocks_of(policies: Sequence[NetworkPolicy]) -> Iterator[Block]:
 
 def block_of(raw: Mapping[str, Any]) -> Block | str:
     """An ipBlock as written, or why the API server refuses it."""
-    cidr, excepted = raw.get("cidr"), raw.get("except") or []
+    return _block(*_texts_of(raw))
+
+
+def _texts_of(raw: Mapping[str, Any]) -> tuple[str, ...]:
+    """The range of an ipBlock, "" where there is none, and those of ``except``."""
+    excepted = raw.get("except") or ()
+    return (str(raw.get("cidr") or ""), *map(str, excepted if isinstance(excepted, list | tuple) else [excepted]))
+
+
+def _block(cidr: str, *excepted: str) -> Block | str:
     if not cidr:
         return "an ipBlock has a cidr"
-    return _block(str(cidr), tuple(map(str, excepted if isinstance(excepted, list) else [excepted])))
-
-
-@lru_cache(maxsize=1 << 16)
-def _block(cidr: str, excepted: tuple[str, ...]) -> Block | str:
     try:
         whole = interval_of(cidr)
     except ValueError:
@@ -156,7 +160,7 @@ def _block(cidr: str, excepted: tuple[str, ...]) -> Block | str:
         if not (whole.first <= part.first and part.last <= whole.last) or part == whole:
             return f"except {item} is no part of {cidr}"
         parts.append(part)
-    return Block(whole, merged(parts))
+    return Block(whole, merged(parts) if len(parts) > 1 else tuple(parts))
 
 
 class Compiler:
@@ -167,6 +171,7 @@ class Compiler:
         self._every_port = RulePorts(PortTable.ALL, (), population, table)
         self._ports: dict[tuple[NetworkPolicyPort, ...], RulePorts] = {}
         self._peers: dict[object, Selection | str] = {}
+        self._blocks: dict[tuple[str, ...], Selection | str] = {}
         self.problems: list[Problem] = []
 
     def policy(self, policy: NetworkPolicy) -> CompiledPolicy:
@@ -236,8 +241,12 @@ class Compiler:
         if block is not None:
             if pods is not None or namespaces is not None:
                 return "an ipBlock stands alone: this peer has a selector too"
-            read = block_of(block)
-            return read if isinstance(read, str) else self._selecting.block(read)
+            texts = _texts_of(block)
+            found = self._blocks.get(texts)
+            if found is None:
+                read = _block(*texts)
+                found = self._blocks[texts] = read if isinstance(read, str) else self._selecting.block(read)
+            return found
         if pods is None and namespaces is None:
             return "an empty peer admits nobody: the API server refuses it"
         key = (

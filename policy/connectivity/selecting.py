@@ -58,7 +58,6 @@ class Selecting:
         self._of_peers: dict[tuple[object, object], Selection] = {}
         self._by_pair: dict[str, dict[Pair, Selection]] = {}
         self._unions: dict[tuple[int, ...], Selection] = {}
-        self._blocks: dict[Block, Selection] = {}
 
     def union(self, parts: Sequence[Selection]) -> Selection:
         """Who is in some of the selections."""
@@ -255,9 +254,36 @@ class Selecting:
         return Selection(bits, bits, (), numbers)
 
     def _within(self, namespace: str, selector: LabelSelector | None) -> Selection:
+        found = self._asked(namespace or self._population.profile.default_namespace, selector) if selector else None
+        if found is not None:
+            return found
         inside = self._population.in_namespace(namespace)
         found = self.labelled(selector)
         return _selection(found.surely & inside, found.possibly & inside)
+
+    def _asked(self, namespace: str, selector: LabelSelector) -> Selection | None:
+        """By asking those pods that have the rarest of the labels; None where labels do not decide, or none is asked for.
+
+        Pods that nothing declares have none of the labels in such a namespace.
+        """
+        if namespace not in self._known:
+            return None
+        numbers = self._numbers.get(namespace, {})
+        labels, expressions = selector.match_labels or {}, selector.match_expressions or ()
+        if not self._population.profile.exact_labels and not _ADDED.isdisjoint((*labels, *(each.key for each in expressions))):
+            return None
+        having = [numbers.get(pair, ()) for pair in labels.items()]
+        having += [
+            [number for value in each.values for number in numbers.get((each.key, value), ())]
+            for each in expressions
+            if each.operator == "In" and each.values
+        ]
+        if not having:
+            return None
+        labels_of = self._population.labels_of
+        found = [number for number in {*min(having, key=len)} if selector.matches(labels_of(number))]
+        bits = bits_of(found)
+        return Selection(bits, bits, (), found)
 
     def simple(self, namespace: str, pods: LabelSelector | None, namespaces: LabelSelector | None) -> Selection | None:
         """What ``peers`` would say, if both select by a single label; it costs least."""
@@ -300,19 +326,16 @@ class Selecting:
 
     def block(self, block: Block) -> Selection:
         """Whom an ipBlock admits: addresses, hosts on nodes in it, and possibly pods if it holds their network."""
-        found = self._blocks.get(block)
-        if found is None:
-            population, surely, possibly = self._population, 0, 0
-            addresses = block.addresses if population.profile.has_v6 or not block.cidr.is_v6 else ()
-            if population.host:
-                must, may = holds(addresses, population.node_ranges or EVERY_ADDRESS)
-                surely = population.host if must and population.node_ranges else 0
-                possibly = population.host if may else 0
-            if population.profile.blocks_match_pods:
-                _, may = holds(addresses, population.pod_ranges or private_ranges())
-                possibly |= population.pods if may else 0
-            found = self._blocks[block] = _selection(surely, possibly, addresses)
-        return found
+        population, surely, possibly = self._population, 0, 0
+        addresses = block.addresses if population.profile.has_v6 or not block.cidr.is_v6 else ()
+        if population.host:
+            must, may = holds(addresses, population.node_ranges or EVERY_ADDRESS)
+            surely = population.host if must and population.node_ranges else 0
+            possibly = population.host if may else 0
+        if population.profile.blocks_match_pods:
+            _, may = holds(addresses, population.pod_ranges or private_ranges())
+            possibly |= population.pods if may else 0
+        return _selection(surely, possibly, addresses)
 
 
 def _union(parts: Sequence[Selection]) -> Selection:
@@ -332,7 +355,7 @@ def _union(parts: Sequence[Selection]) -> Selection:
     if not is_certain:
         for part in parts:
             possibly |= part.possibly
-    addresses = merged(one for part in parts for one in part.addresses) if has_addresses else ()
+    addresses = merged([one for part in parts for one in part.addresses]) if has_addresses else ()
     if numbers is not None and len(set(numbers)) < len(numbers):
         numbers = None
     return Selection(surely, surely if is_certain or surely == possibly else possibly, addresses, numbers, parts)

@@ -40,9 +40,13 @@ class LabelSelector(msgspec.Struct, frozen=True, rename="camel"):
 
     def matches(self, labels: Mapping[str, str]) -> bool:
         """Whether the labels satisfy every part of the selector."""
-        return all(labels.get(key) == value for key, value in (self.match_labels or {}).items()) and all(
-            requirement.matches(labels) for requirement in self.match_expressions or ()
-        )
+        for key, value in (self.match_labels or {}).items():
+            if labels.get(key) != value:
+                return False
+        for requirement in self.match_expressions or ():  # loops, as it is asked very often
+            if not requirement.matches(labels):
+                return False
+        return True
 
     @property
     def is_empty(self) -> bool:
