@@ -145,7 +145,7 @@ def common(some: AddressSet, others: AddressSet) -> AddressSet:
         first, last = some[one]
         start, end = others[other]
         if first <= end and start <= last:
-            found.append(_interval((first if first > start else start, last if last < end else end)))
+            found.append(_interval((max(start, first), min(end, last))))
         if last < end:
             one += 1
         else:

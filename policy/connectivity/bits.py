@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-_FEW = 4
+FEW = 64
+"""Up to so many members are told one by one; more are a set."""
+
+_PICKED = 4
 """So many members are picked before the others are counted, since to count takes longer than to pick one."""
 
 
@@ -13,7 +16,7 @@ def members(bits: int) -> Iterable[int]:
     found: list[int] = []
     left = bits
     while left:
-        if len(found) == _FEW and left.bit_count() * 64 > left.bit_length():
+        if len(found) == _PICKED and left.bit_count() * 64 > left.bit_length():
             return _members(bits)
         last = left.bit_length() - 1  # from the last, which shortens what is left
         found.append(last)
@@ -22,12 +25,17 @@ def members(bits: int) -> Iterable[int]:
     return found
 
 
-def few_members(bits: int, most: int) -> Sequence[int] | None:
-    """The numbers in the set, in whatever order, if they are no more than ``most``."""
+def are_few(count: int) -> bool:
+    """Whether so many numbers are told one by one."""
+    return count <= FEW
+
+
+def few_members(bits: int) -> Sequence[int] | None:
+    """The numbers in the set, in whatever order, if they are few."""
     found: list[int] = []
     left = bits
     while left:
-        if len(found) == _FEW and left.bit_count() + _FEW > most:
+        if (len(found) == _PICKED or len(found) == FEW) and left.bit_count() + len(found) > FEW:
             return None
         last = left.bit_length() - 1
         found.append(last)

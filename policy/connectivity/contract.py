@@ -12,8 +12,9 @@ from functools import cached_property
 
 import msgspec
 
-from policy.connectivity.addresses import NO_ADDRESSES, AddressSet, common, minus, union
+from policy.connectivity.addresses import NO_ADDRESSES, AddressSet, common, minus
 from policy.connectivity.bits import bits_of, members
+from policy.connectivity.differences import beyond
 from policy.connectivity.endpoints import Endpoint
 from policy.connectivity.leaks import Bundle, Leak
 from policy.connectivity.matrix import Connectivity
@@ -57,13 +58,13 @@ class Proof:
     def excess(self, side: Side, number: int, grants: Grants) -> Grants:
         """What an end is granted beyond the contract, itself left out."""
         stated = self._permitted(side)
-        pods = stated.pods.get(number, NOTHING.pods)
-        addresses = stated.addresses.get(number, NOTHING.addresses)
-        if grants.pods == pods and grants.addresses == addresses:  # so it is for most ends of a good overlay
-            return NOTHING
+        return NOTHING if stated.is_alike(number, grants) else self._beyond_of(grants, stated.of(number), number)
+
+    def _beyond_of(self, grants: Grants, stated: Grants, number: int) -> Grants:
+        """What is granted to an end that counts, without what is stated."""
         if self._ignored >> number & 1:
             return NOTHING
-        return _minus(grants, pods, addresses, self._table, 1 << number | self._ignored)
+        return beyond(grants, stated, self._table, 1 << number | self._ignored)
 
     @cached_property
     def leaks(self) -> tuple[Leak, ...]:
@@ -102,7 +103,7 @@ class Proof:
         if not rules:
             return wanted
         granted = self.connectivity.sides[rules[0].direction].of_rules(rules, number, 0)
-        return _minus(wanted, granted.pods, granted.addresses, self._table, 1 << number)
+        return beyond(wanted, granted, self._table, 1 << number)
 
     def _by_rule(self, bundle: Bundle) -> Iterator[tuple[CompiledRule | None, Bundle]]:
         """The bundle, divided by the first rule of the end that lets each of it through."""
@@ -183,8 +184,8 @@ class Proof:
         stated, every = self._permitted(side), side.every[1]
         for number in members(side.isolated):
             grants = every[number]
-            if grants.addresses or stated.addresses or grants.pods != stated.pods.get(number):
-                excess = self.excess(side, number, grants)
+            if not stated.is_alike(number, grants):  # most ends of a good overlay are
+                excess = self._beyond_of(grants, stated.of(number), number)
                 if excess:
                     yield number, excess
 
@@ -213,8 +214,7 @@ class Proof:
         senders: dict[int, tuple[Grants, list[int]]] = {}
         for source in sending:
             row = egress.every[1][source]
-            if row.pods:
-                senders.setdefault(id(row), (row, []))[1].append(source)
+            senders.setdefault(id(row), (row, []))[1].append(source)
         found: dict[int, dict[int, int]] = {}
         for row, numbers in senders.values():
             sources = bits_of(numbers)
@@ -299,14 +299,9 @@ class Proof:
             side = self.connectivity.sides[direction]
             for number in granted.numbers:
                 allowed = side.every[0][number]
-                pods = granted.pods.get(number, NOTHING.pods)
-                if not granted.addresses and _has_all(allowed.pods, pods):  # most ends of a good overlay
+                if granted.is_alike(number, allowed) or allowed is side.open:  # most ends of a good overlay
                     continue
-                wanted = granted.of(number)
-                if wanted == allowed or self._ignored >> number & 1:
-                    continue
-                own = 1 << number | self._ignored
-                lacking = _minus(wanted, allowed.pods, allowed.addresses, self._table, own)
+                lacking = self._beyond_of(granted.of(number), allowed, number)
                 if lacking:
                     yield direction, number, lacking
 
@@ -315,62 +310,4 @@ def _any(sets: Iterable[int]) -> int:
     found = 0
     for bits in sets:
         found |= bits
-    return found
-
-
-def _has_all(granted: Mapping[int, int], wanted: Mapping[int, int]) -> bool:
-    """Whether the ports alone of what is granted tell that all is that is wanted."""
-    for ports, others in wanted.items():
-        known = granted.get(ports)
-        if known is None:
-            known = granted.get(PortTable.ALL, 0)
-        if known != others and known & others != others:
-            return False
-    return True
-
-
-def _minus(
-    grants: Grants, pods: Mapping[int, int], addresses: Mapping[int, AddressSet], table: PortTable, own: int
-) -> Grants:
-    """The grants without what is stated; ``own`` are pods that do not count."""
-    left: dict[int, int] = {}
-    for ports, others in grants.pods.items():
-        uncounted = others & own
-        parts = [(ports, others ^ uncounted if uncounted else others)]
-        for known, ends in pods.items():
-            for _ in range(len(parts)):
-                part, bits = parts.pop(0)
-                both = bits & ends
-                if both:
-                    rest = table.difference(part, known)
-                    if rest:
-                        parts.append((rest, both))
-                    bits ^= both
-                if bits:
-                    parts.append((part, bits))
-        for part, bits in parts:
-            if bits:
-                left[part] = left[part] | bits if part in left else bits
-    if not grants.addresses or grants.addresses == addresses:
-        return Grants(left, NOTHING.addresses)
-    return Grants(left, _minus_addresses(grants.addresses, addresses, table))
-
-
-def _minus_addresses(
-    granted: Mapping[int, AddressSet], stated: Mapping[int, AddressSet], table: PortTable
-) -> Mapping[int, AddressSet]:
-    found: dict[int, AddressSet] = {}
-    for ports, others in granted.items():
-        parts = [(ports, others)]
-        for known, ends in stated.items():
-            left: list[tuple[int, AddressSet]] = []
-            for part, some in parts:
-                both = common(some, ends)
-                if both and (rest := table.difference(part, known)):
-                    left.append((rest, both))
-                if outside := minus(some, both):
-                    left.append((part, outside))
-            parts = left
-        for part, some in parts:
-            found[part] = union(found.get(part, NO_ADDRESSES), some)
     return found

@@ -17,7 +17,7 @@ def dead_policies(connectivity: Connectivity) -> Iterator[DeadPolicy]:
     """The policies whose podSelector selects no pod."""
     population, index = connectivity.population, connectivity.index
     for policy in connectivity.policies:
-        if policy.subjects.possibly or policy.subjects is NOBODY:
+        if policy.subjects.may_be_anybody or policy.subjects is NOBODY:
             continue
         selector = policy.policy.spec.pod_selector
         if selector is None or selector.is_empty:

@@ -97,7 +97,7 @@ class Connectivity:
         return tuple(
             rule
             for policy in self.policies
-            if policy.subjects.possibly
+            if policy.subjects.may_be_anybody
             for direction in DIRECTIONS
             for rule in policy.rules.get(direction, ())
         )
@@ -126,7 +126,7 @@ class Connectivity:
     def _selecting_policies(self) -> Mapping[int, Sequence[CompiledPolicy]]:
         found: dict[int, list[CompiledPolicy]] = {}
         for policy in self.policies:
-            for number in members(policy.subjects.surely):
+            for number in policy.subjects.members:
                 found.setdefault(number, []).append(policy)
         return found
 

@@ -208,7 +208,7 @@ class Compiler:
         compiled: list[CompiledRule] = []
         for rule in rules:
             position = len(compiled)
-            parts = []
+            parts: list[Selection] = []
             for peer in rule.peers or ():
                 selection = None
                 if peer.ip_block is None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from policy.connectivity.addresses import NO_ADDRESSES, AddressSet, common, union
 from policy.connectivity.bits import members
 from policy.connectivity.contract import Broken, Proof
+from policy.connectivity.differences import beyond
 from policy.connectivity.matrix import Connectivity
 from policy.connectivity.mistakes import Needless, RuleKey, key_of
 from policy.connectivity.policies import CompiledRule, Direction
@@ -128,7 +129,7 @@ class Purpose:
             if other is not rule and key_of(other) not in unneeded
         ]
         without = self._proof.lacking(wanted, others, end)
-        return without != self._proof.lacking(wanted, [*others, rule], end)
+        return bool(beyond(without, self._proof.lacking(wanted, [*others, rule], end), self._table, 0))
 
     def _excessive(self, rule: CompiledRule, ends: Sequence[int]) -> Iterator[Needless]:
         """The first connection that a rule allows, no flow states, and the other end stops; addresses stop none."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 
 import msgspec
@@ -13,10 +13,7 @@ from policy.connectivity.policies import Direction
 from policy.connectivity.population import Population
 from policy.connectivity.ports import PortTable
 from policy.connectivity.selections import Ends
-from policy.connectivity.sides import Grants, Side
-
-_FEW = 64
-"""Up to so many ends are told one by one; more are a set."""
+from policy.connectivity.sides import Grants, Side, sets_of
 
 _Columns = tuple[tuple[int, int], ...]
 """Port sets, and the destinations (bits) that admit some sources on them."""
@@ -37,27 +34,28 @@ def rows_of(
     sending: list[tuple[int, Grants, Mapping[int, int] | None]] = []
     wide: list[int] = []
     for source, sent in enumerate(sides["egress"].every[possibly]):
-        if sent.pods or sent.addresses:
-            each = one_by_one(sent.pods, table)
+        if sent:
+            each = sent.each if sent.each is not None else one_by_one(sent.pods, table)
             sending.append((source, sent, each))
             if each is None:
                 wide.append(source)
-    meet = _Meeting(sides["ingress"], population, table, bits_of(wide), possibly=possibly)
-    by_row: dict[object, tuple[list[int], Mapping[int, int], Mapping[int, AddressSet]]] = {}
+    meet = _Meeting(sides["ingress"], population, table, wide, possibly=possibly)
+    by_row: dict[object, tuple[list[int], _Met, Mapping[int, AddressSet]]] = {}
     for source, sent, each in sending:
-        row, key = meet.asking(sent.pods, each, source) if each is not None else meet.transposed(sent.pods, source)
+        met = meet.asking(each, source) if each is not None else meet.transposed(sent.pods, source)
+        key: object = met.key
         addresses: Mapping[int, AddressSet] = {}
         if sent.addresses and source < population.in_git:
             addresses = _apart(sent.addresses, table)
             key = (key, tuple(addresses.items()) if len(addresses) == 1 else tuple(sorted(addresses.items())))
-        if row or addresses:
+        if key:
             known = by_row.get(key)
             if known is None:
-                by_row[key] = [source], row, addresses
+                by_row[key] = [source], met, addresses
             else:
                 known[0].append(source)
-    for numbers, row, addresses in by_row.values():
-        sources = Ends(bits_of(numbers))
+    for numbers, met, addresses in by_row.values():
+        sources, row = Ends(bits_of(numbers)), met.row
         for ports in sorted(row.keys() | addresses.keys()) if addresses else row:
             destinations = Ends(row.get(ports, 0), addresses.get(ports, ()))
             if destinations.addresses or destinations.pods != sources.pods or len(numbers) > 1:
@@ -69,7 +67,7 @@ def one_by_one(row: Mapping[int, int], table: PortTable) -> dict[int, int] | Non
     """The other ends of a row, each with its port set; None where they are too many."""
     found: dict[int, int] = {}
     for ports, others in row.items():
-        numbers = few_members(others, _FEW)
+        numbers = few_members(others)
         if numbers is None:
             return None
         for number in numbers:
@@ -78,34 +76,58 @@ def one_by_one(row: Mapping[int, int], table: PortTable) -> dict[int, int] | Non
     return found
 
 
+class _Met(msgspec.Struct, frozen=True, eq=False, gc=False):
+    """What a source reaches; ``key`` is the same for the same, and empty where that is nothing.
+
+    It holds the port set of each destination, or where they are many (``sets``) the destinations of each port set.
+    """
+
+    key: tuple[tuple[int, int], ...]
+    sets: Mapping[int, int] | None = None
+
+    @property
+    def row(self) -> Mapping[int, int]:
+        """Each port set with the destinations reached on exactly these ports."""
+        return sets_of(dict(self.key)) if self.sets is None else self.sets
+
+
 class _Meeting:
     """What a source sends and its destinations accept.
 
-    Where a source sends to few, each of them is asked. For the others, those of ``wide``, the ingress is transposed: what
-    few of them are admitted to is kept for each; what many are admitted to is shared between them, by the sets of
+    Where a source sends to few, each of them is asked. For the others, those of ``wide``, the ingress is transposed:
+    what few of them are admitted to is kept for each; what many are admitted to is shared between them, by the sets of
     sources that some destinations admit on the same ports.
     """
 
-    def __init__(self, side: Side, population: Population, table: PortTable, wide: int, *, possibly: bool) -> None:
+    def __init__(
+        self, side: Side, population: Population, table: PortTable, wide: Sequence[int], *, possibly: bool
+    ) -> None:
         self._side, self._population, self._table = side, population, table
         self._accepted = side.every[possibly]
         self._few: dict[int, dict[int, int]] = {}
         self._many: dict[int, list[_Columns]] = {}
-        self._known: dict[tuple[int, ...], tuple[Mapping[int, int], object]] = {}
+        self._known: dict[tuple[int, ...], _Met] = {}
         self._open = population.everyone & ~side.isolated & ~(0 if possibly else side.doubtful)
         if wide:
             self._transpose(wide)
 
-    def _transpose(self, wide: int) -> None:
+    def _transpose(self, wide: Sequence[int]) -> None:
+        all_wide, each_wide = bits_of(wide), frozenset(wide)
         shared: dict[int, dict[int, list[int]]] = {}
         by_identity: dict[int, dict[int, list[int]]] = {}  # to hash bits takes long
         for destination in members(self._side.ruled & ~self._open):
-            for ports, sources in self._accepted[destination].pods.items():
+            accepted = self._accepted[destination]
+            if accepted.each is not None:
+                for source, ports in accepted.each.items():
+                    if source in each_wide:
+                        self._admit((source,), ports, 1 << destination)
+                continue
+            for ports, sources in accepted.pods.items():
                 by_ports = by_identity.get(id(sources))
                 if by_ports is None:
-                    admitted = sources & wide
-                    numbers = few_members(admitted, _FEW)
-                    if numbers is not None and admitted != wide:
+                    admitted = sources & all_wide
+                    numbers = few_members(admitted)
+                    if numbers is not None and admitted != all_wide:
                         self._admit(numbers, ports, 1 << destination)
                         continue
                     by_ports = by_identity[id(sources)] = shared.setdefault(admitted, {})
@@ -126,32 +148,27 @@ class _Meeting:
             else:
                 row[ports] = destination
 
-    def asking(self, sent: Mapping[int, int], each: Mapping[int, int], source: int) -> tuple[Mapping[int, int], object]:
-        """Each port set with the destinations reached on exactly these ports, and what is the same for equal rows."""
-        table, every, bit = self._table, self._accepted, 1 << source
-        found: dict[int, int] = {}
-        is_whole = True
+    def asking(self, each: Mapping[int, int], source: int) -> _Met:
+        """What a source reaches that sends to a few destinations, on a port set each."""
+        intersection, every, bit = self._table.intersection, self._accepted, 0
+        found: list[tuple[int, int]] = []
         for destination, ports in each.items():
-            coming = PortTable.NONE
-            for accepted, sources in every[destination].pods.items():
-                if sources & bit:
-                    coming = table.union(coming, accepted) if coming else accepted
-            both = table.intersection(ports, coming)
-            if both != ports:
-                is_whole = False
+            accepted = every[destination]
+            if accepted.each is not None:
+                coming = accepted.each.get(source, PortTable.NONE)
+            else:
+                bit = bit or 1 << source
+                coming = accepted.with_pods(bit, self._table)
+            both = ports if coming == ports else intersection(ports, coming)
             if both:
-                found[destination] = both
+                found.append((destination, both))
         if source >= self._population.in_git:
-            found = {number: ports for number, ports in found.items() if number < self._population.in_git}
-        elif is_whole and (len(sent) == 1 or _is_disjoint(sent)):
-            return sent, tuple(sorted(found.items()))
-        row: dict[int, int] = {}
-        for destination, ports in found.items():
-            row[ports] = row.get(ports, 0) | 1 << destination
-        return row, tuple(sorted(found.items()))
+            found = [item for item in found if item[0] < self._population.in_git]
+        found.sort()
+        return _Met(tuple(found))
 
-    def transposed(self, sent: Mapping[int, int], source: int) -> tuple[Mapping[int, int], object]:
-        """The same as ``asking``."""
+    def transposed(self, sent: Mapping[int, int], source: int) -> _Met:
+        """What a source reaches that sends to many."""
         asked = None if source < self._population.in_git else (1 << self._population.in_git) - 1
         few, many = self._few.get(source), self._many.get(source, ())
         key = (id(sent), -1 if asked is None else 0, *map(id, many))
@@ -159,7 +176,7 @@ class _Meeting:
         if found is None:
             row = self._met(sent, (*(few.items()),) if few else (), many, asked)
             each = one_by_one(row, self._table)
-            found = row, tuple(sorted(row.items() if each is None else each.items()))
+            found = _Met(tuple(sorted(row.items())), row) if each is None else _Met(tuple(sorted(each.items())))
             if not few:
                 self._known[key] = found
         return found

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 
-from policy.connectivity.addresses import EVERY_ADDRESS, AddressSet, merged
-from policy.connectivity.bits import bits_of
+from policy.connectivity.addresses import EVERY_ADDRESS, Interval, merged
+from policy.connectivity.bits import are_few, bits_of
 from policy.connectivity.population import Population
 from policy.connectivity.selections import (
     NAMESPACE_NAME,
@@ -21,6 +21,7 @@ from policy.connectivity.selections import (
     key_of,
     matches,
     private_ranges,
+    selection,
 )
 from policy.manifests.resources import Namespace
 from policy.manifests.selectors import LabelSelector, LabelSelectorRequirement
@@ -36,9 +37,6 @@ _BY_CONTROLLER: Mapping[str, tuple[str, ...]] = {
 }
 """Labels that a controller adds to every pod that it makes, with values that no manifest states."""
 
-_FEW = 64
-"""So many members at most a union tells one by one."""
-
 _ADDED = frozenset(key for keys in _BY_CONTROLLER.values() for key in keys)
 
 Pair = tuple[str, str]
@@ -50,7 +48,7 @@ class Selecting:
 
     def __init__(self, population: Population, namespaces: Iterable[Namespace]) -> None:
         self._population, self._listed = population, tuple(namespaces)
-        self.everybody = Selection(population.everyone, population.everyone, population.every_address)
+        self.everybody = Selection(None, (population.everyone, population.everyone), population.every_address)
         """Who is admitted by a rule that names no peers."""
         self._of_namespaces: dict[object, Selection] = {}
         self._of_pods: dict[object, Selection] = {}
@@ -96,7 +94,7 @@ class Selecting:
                 may, must = self._strange_namespace(selector)
                 possibly |= may << population.stranger
                 surely |= must << population.stranger
-            found = _selection(surely & population.pods, possibly & population.pods)
+            found = selection(surely & population.pods, possibly & population.pods)
             self._of_namespaces[key] = found
         return found
 
@@ -209,7 +207,7 @@ class Selecting:
                     surely, possibly = surely & must, possibly & may
                 if key is not None:
                     possibly &= ~self._declared_by(selector)
-            found = self._of_pods[key] = _selection(surely, possibly)
+            found = self._of_pods[key] = selection(surely, possibly)
         return found
 
     def _one_of(self, key: str, values: Sequence[str]) -> tuple[int, int]:
@@ -250,8 +248,7 @@ class Selecting:
         if namespace not in self._known or (pair[0] in _ADDED and not self._population.profile.exact_labels):
             return self._within(namespace, selector)
         numbers = self._numbers.get(namespace, {}).get(pair, ())
-        bits = 1 << numbers[0] if len(numbers) == 1 else bits_of(numbers)
-        return Selection(bits, bits, (), numbers)
+        return _of_numbers(numbers)
 
     def _within(self, namespace: str, selector: LabelSelector | None) -> Selection:
         found = self._asked(namespace or self._population.profile.default_namespace, selector) if selector else None
@@ -259,10 +256,10 @@ class Selecting:
             return found
         inside = self._population.in_namespace(namespace)
         found = self.labelled(selector)
-        return _selection(found.surely & inside, found.possibly & inside)
+        return selection(found.surely & inside, found.possibly & inside)
 
     def _asked(self, namespace: str, selector: LabelSelector) -> Selection | None:
-        """By asking those pods that have the rarest of the labels; None where labels do not decide, or none is asked for.
+        """By asking those pods that have the rarest of the labels; None where labels do not decide.
 
         Pods that nothing declares have none of the labels in such a namespace.
         """
@@ -270,7 +267,8 @@ class Selecting:
             return None
         numbers = self._numbers.get(namespace, {})
         labels, expressions = selector.match_labels or {}, selector.match_expressions or ()
-        if not self._population.profile.exact_labels and not _ADDED.isdisjoint((*labels, *(each.key for each in expressions))):
+        keys = (*labels, *(each.key for each in expressions))
+        if not self._population.profile.exact_labels and not _ADDED.isdisjoint(keys):
             return None
         having = [numbers.get(pair, ()) for pair in labels.items()]
         having += [
@@ -282,8 +280,7 @@ class Selecting:
             return None
         labels_of = self._population.labels_of
         found = [number for number in {*min(having, key=len)} if selector.matches(labels_of(number))]
-        bits = bits_of(found)
-        return Selection(bits, bits, (), found)
+        return _of_numbers(found)
 
     def simple(self, namespace: str, pods: LabelSelector | None, namespaces: LabelSelector | None) -> Selection | None:
         """What ``peers`` would say, if both select by a single label; it costs least."""
@@ -321,7 +318,7 @@ class Selecting:
             inside = self._in_namespaces(namespaces)
             everywhere = self.labelled(pods)
             surely, possibly = everywhere.surely & inside.surely, everywhere.possibly & inside.possibly
-            found = self._of_peers[key] = _selection(surely, possibly)
+            found = self._of_peers[key] = selection(surely, possibly)
         return found
 
     def block(self, block: Block) -> Selection:
@@ -335,32 +332,33 @@ class Selecting:
         if population.profile.blocks_match_pods:
             _, may = holds(addresses, population.pod_ranges or private_ranges())
             possibly |= population.pods if may else 0
-        return _selection(surely, possibly, addresses)
+        return selection(surely, possibly, addresses)
+
+
+def _of_numbers(numbers: Sequence[int]) -> Selection:
+    if are_few(len(numbers)):
+        return Selection(numbers)
+    bits = bits_of(numbers)
+    return Selection(None, (bits, bits))
 
 
 def _union(parts: Sequence[Selection]) -> Selection:
-    surely = possibly = 0
-    is_certain, has_addresses = True, False
-    numbers: list[int] | None = []
+    numbers: list[int] = []
+    addresses: list[Interval] = []
+    is_told = True
     for part in parts:
-        surely |= part.surely
-        if part.surely is not part.possibly:
-            is_certain = False
-        if part.addresses:
-            has_addresses = True
-        if numbers is not None and part.numbers is not None and len(numbers) + len(part.numbers) <= _FEW:
-            numbers += part.numbers
+        if part.numbers is None:
+            is_told = False
         else:
-            numbers = None
-    if not is_certain:
-        for part in parts:
+            numbers += part.numbers
+        if part.addresses:
+            addresses += part.addresses
+    merge = merged(addresses) if addresses else ()
+    if is_told and are_few(len(numbers)):
+        return Selection(numbers if len(numbers) < 2 else list(dict.fromkeys(numbers)), None, merge, parts)
+    surely = possibly = bits_of(numbers)
+    for part in parts:
+        if part.numbers is None:
+            surely |= part.surely
             possibly |= part.possibly
-    addresses = merged([one for part in parts for one in part.addresses]) if has_addresses else ()
-    if numbers is not None and len(set(numbers)) < len(numbers):
-        numbers = None
-    return Selection(surely, surely if is_certain or surely == possibly else possibly, addresses, numbers, parts)
-
-
-def _selection(surely: int, possibly: int, addresses: AddressSet = ()) -> Selection:
-    """Where nothing is in doubt both are one object, which is how that is seen fast."""
-    return Selection(surely, surely if surely == possibly else possibly, addresses)
+    return Selection(None, (surely, surely if surely == possibly else possibly), merge, parts)

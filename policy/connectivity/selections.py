@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import NamedTuple
 
 import msgspec
 
 from policy.connectivity.addresses import PRIVATE, AddressSet, Interval, common, interval_of, minus
+from policy.connectivity.bits import bits_of, few_members, members
 from policy.manifests.selectors import LabelSelector
 
 NAMESPACE_NAME = "kubernetes.io/metadata.name"
@@ -46,19 +47,46 @@ class Ends(msgspec.Struct, frozen=True):
         return bool(self.pods or self.addresses)
 
 
-class Selection(msgspec.Struct, frozen=True, eq=False, gc=False):
+class Selection(msgspec.Struct, eq=False, gc=False):
     """Which pods are selected for certain, and which may be (the first are among them); and addresses, for certain.
 
-    Where nothing is in doubt ``surely`` and ``possibly`` are one object, which is how that is seen fast. ``numbers`` are
-    those of ``surely``, where somebody had them at hand. Selections of the same selectors are the same object.
+    A few pods of which nothing is in doubt are ``numbers``, in whatever order, each once; else that is None and
+    ``bounds`` are both sets, one object where nothing is in doubt. The same selectors have the same selection.
     """
 
-    surely: int
-    possibly: int
+    numbers: Sequence[int] | None
+    bounds: tuple[int, int] | None = None
     addresses: AddressSet = ()
-    numbers: Sequence[int] | None = None
     parts: Sequence[Selection] = ()
     """Of a union, what it is made of."""
+
+    @property
+    def surely(self) -> int:
+        return (self.bounds or self._bounds())[0]
+
+    @property
+    def possibly(self) -> int:
+        return (self.bounds or self._bounds())[1]
+
+    def _bounds(self) -> tuple[int, int]:
+        bits = bits_of(self.numbers or ())
+        self.bounds = bits, bits
+        return self.bounds
+
+    @property
+    def is_certain(self) -> bool:
+        """Whether it possibly selects only whom it surely selects."""
+        return self.numbers is not None or self.surely is self.possibly
+
+    @property
+    def may_be_anybody(self) -> bool:
+        """Whether it possibly selects some pod."""
+        return bool(self.possibly if self.numbers is None else self.numbers)
+
+    @property
+    def members(self) -> Iterable[int]:
+        """The numbers of those that it surely selects."""
+        return members(self.surely) if self.numbers is None else self.numbers
 
     def may_be(self, ends: Ends) -> bool:
         """Whether it possibly selects some of the ends."""
@@ -69,7 +97,14 @@ class Selection(msgspec.Struct, frozen=True, eq=False, gc=False):
         return self.surely & ends.pods == ends.pods and not minus(ends.addresses, self.addresses)
 
 
-NOBODY = Selection(0, 0)
+NOBODY = Selection(())
+
+
+def selection(surely: int, possibly: int, addresses: AddressSet = ()) -> Selection:
+    """A selection of those, which are few perhaps."""
+    if surely == possibly:
+        return Selection(few_members(surely), (surely, surely), addresses)
+    return Selection(None, (surely, possibly), addresses)
 
 
 class Block(NamedTuple):

@@ -11,42 +11,70 @@ from functools import cached_property
 import msgspec
 
 from policy.connectivity.addresses import NO_ADDRESSES, AddressSet, Interval, holds_address, union
-from policy.connectivity.bits import bits_of, members
+from policy.connectivity.bits import bits_of, few_members, members
 from policy.connectivity.policies import CompiledPolicy, CompiledRule, Direction
 from policy.connectivity.population import OwnPorts, Population
 from policy.connectivity.ports import FIRST_PORT, LAST_PORT, PortRange, PortTable
-
-_FEW = 64
-"""Up to so many destinations are asked for a port by name one by one."""
 
 End = int | Interval
 """A pod by its number, or addresses that nothing tells apart."""
 
 
-class Grants(msgspec.Struct, frozen=True):
-    """What one end may do: by the number of a port set the other ends, pods as bits. Port sets may overlap."""
+class Grants(msgspec.Struct, eq=False, gc=False):
+    """What one end may do: on which ports with which other ends, by the numbers of port sets.
 
-    pods: Mapping[int, int]
+    Where the other pods are few they are ``each``, with the port set of each; else that is None. ``sets`` are the port
+    sets with the other pods as bits, and may overlap.
+    """
+
+    sets: Mapping[int, int] | None
     addresses: Mapping[int, AddressSet]
+    each: Mapping[int, int] | None = None
+
+    @property
+    def pods(self) -> Mapping[int, int]:
+        """By port set the other pods, as bits."""
+        if self.sets is None:
+            self.sets = sets_of(self.each or {})
+        return self.sets
 
     def __bool__(self) -> bool:
-        return bool(self.pods or self.addresses)
+        return bool(self.sets if self.each is None else self.each) or bool(self.addresses)
+
+    def is_same(self, other: Grants) -> bool:
+        """Whether it is written alike; what is not may be the same all the same."""
+        if self.addresses != other.addresses:
+            return False
+        return self.each == other.each if self.each is not None is not other.each else self.pods == other.pods
 
     def on(self, other: End, table: PortTable) -> int:
         """The number of the port set for another end."""
-        found = PortTable.NONE
-        if isinstance(other, int):
-            for ports, bits in self.pods.items():
-                if bits >> other & 1:
-                    found = table.union(found, ports)
-        else:
+        if not isinstance(other, int):
+            found = PortTable.NONE
             for ports, addresses in self.addresses.items():
                 if holds_address(addresses, other.first):
                     found = table.union(found, ports)
+            return found
+        return self.each.get(other, PortTable.NONE) if self.each is not None else self.with_pods(1 << other, table)
+
+    def with_pods(self, some: int, table: PortTable) -> int:
+        """The number of the port set for all of some pods (bits) together."""
+        found = PortTable.NONE
+        for ports, bits in self.pods.items():
+            if bits & some:
+                found = table.union(found, ports)
         return found
 
 
-NOTHING = Grants({}, {})
+def sets_of(each: Mapping[int, int]) -> dict[int, int]:
+    """Numbers with a port set each, as port sets with their numbers as bits."""
+    found: dict[int, int] = {}
+    for number, ports in each.items():
+        found[ports] = found.get(ports, 0) | 1 << number
+    return found
+
+
+NOTHING = Grants({}, {}, {})
 
 
 class Side:
@@ -68,19 +96,17 @@ class Side:
             if rules is None:
                 continue
             subjects = policy.subjects
-            numbers = subjects.numbers
-            if numbers is None:
+            if subjects.numbers is None:
                 self.isolated |= subjects.surely
-                numbers = members(subjects.surely) if rules else ()
             else:
-                isolated += numbers
-            for number in numbers if rules else ():
+                isolated += subjects.numbers
+            for number in subjects.members if rules else ():
                 known = self._selecting.get(number)
                 if known is None:
                     self._selecting[number] = [policy]
                 else:
                     known.append(policy)
-            if subjects.possibly is not subjects.surely:
+            if not subjects.is_certain:
                 possibly |= subjects.possibly
                 for number in members(subjects.possibly & ~subjects.surely):
                     self._doubtful.setdefault(number, []).append(policy)
@@ -152,7 +178,7 @@ class Side:
         for rule in rules:
             if rule.ports.names:
                 has_names = True
-            if rule.peers.surely is not rule.peers.possibly:
+            if not rule.peers.is_certain:
                 is_certain = False
         is_unknown = has_names and self._population.with_unknown_ports >> number & 1
         if has_names and (self.direction == "egress" or is_unknown):
@@ -173,25 +199,49 @@ class Side:
     def _bounds(self, rules: Sequence[CompiledRule], number: int, *, is_certain: bool) -> tuple[Grants, Grants]:
         surely = self.of_rules(rules, number, 0)
         possibly = surely if is_certain else self.of_rules(rules, number, 1)
-        return surely, surely if possibly == surely else possibly
+        return surely, surely if possibly.is_same(surely) else possibly
 
-    def of_rules(self, rules: Iterable[CompiledRule], number: int, bound: int) -> Grants:
+    def of_rules(self, rules: Sequence[CompiledRule], number: int, bound: int) -> Grants:
         """What rules grant an end, surely (``bound`` 0) or possibly (1)."""
-        pods: dict[int, int] = {}
+        each: dict[int, int] | None = {}
         addresses: dict[int, AddressSet] = {}
         for rule in rules:
-            peers, ports = rule.peers, rule.ports
-            numeric, bits = ports.numeric, peers.possibly if bound else peers.surely
-            if bits:
-                if numeric:
-                    pods[numeric] = self._with(pods[numeric], bits) if numeric in pods else bits
-                if ports.names:
-                    for named, others in self._named(rule, number, bits, bound):
-                        pods[named] = self._with(pods[named], others) if named in pods else others
+            peers = rule.peers
+            if peers.numbers is None:
+                each = None
+            elif each is not None and peers.numbers:
+                self._add_each(each, rule, number, bound)
             if peers.addresses:
                 for every in self._to_addresses(rule, number, bound):
                     addresses[every] = union(addresses.get(every, NO_ADDRESSES), peers.addresses)
-        return Grants(pods, addresses)
+        return Grants(self._sets(rules, number, bound) if each is None else None, addresses, each)
+
+    def _add_each(self, each: dict[int, int], rule: CompiledRule, number: int, bound: int) -> None:
+        """Adds what a rule grants to its peers, which are few."""
+        ports = rule.ports.numeric
+        is_by_name = bool(rule.ports.names)
+        if is_by_name and self.direction == "ingress":
+            ports = self.held(rule, number, bound)
+            is_by_name = False
+        for other in rule.peers.numbers or ():
+            if is_by_name:
+                ports = self.held(rule, other, bound)
+            if ports:
+                known = each.get(other)
+                each[other] = ports if known is None else self._table.union(known, ports)
+
+    def _sets(self, rules: Sequence[CompiledRule], number: int, bound: int) -> dict[int, int]:
+        """By port set whom the rules grant it, as bits."""
+        pods: dict[int, int] = {}
+        for rule in rules:
+            numeric, bits = rule.ports.numeric, rule.peers.possibly if bound else rule.peers.surely
+            if bits:
+                if numeric:
+                    pods[numeric] = self._with(pods[numeric], bits) if numeric in pods else bits
+                if rule.ports.names:
+                    for named, others in self._named(rule, number, bits, bound):
+                        pods[named] = self._with(pods[named], others) if named in pods else others
+        return pods
 
     def _with(self, known: int, bits: int) -> int:
         """Both sets; everyone stays one object, which others compare fast."""
@@ -211,8 +261,9 @@ class Side:
             for ports in self._by_name(rule, number, bound):
                 yield ports, bits
             return
-        if bits.bit_count() <= _FEW:
-            for destination in members(bits):
+        few = few_members(bits)
+        if few is not None:
+            for destination in few:
                 for ports in self._numbers(rule, self._population.own_ports(destination)):
                     yield ports, 1 << destination
         else:

@@ -12,12 +12,12 @@ from functools import cached_property
 import msgspec
 
 from policy.connectivity.addresses import NO_ADDRESSES, AddressSet, Interval, holds_address, interval_of, minus, union
-from policy.connectivity.bits import bits_of, members
+from policy.connectivity.bits import are_few, bits_of, few_members, members
 from policy.connectivity.endpoints import Endpoint
 from policy.connectivity.matrix import Connectivity
-from policy.connectivity.ports import PROTOCOLS, PortRange, PortSet, port_set
+from policy.connectivity.ports import PROTOCOLS, PortRange, PortSet, PortTable, port_set
 from policy.connectivity.selections import Ends
-from policy.connectivity.sides import NOTHING, End, Grants
+from policy.connectivity.sides import NOTHING, End, Grants, sets_of
 from policy.connectivity.topology import Flow, FlowEnd, FlowPort, Outside, Topology
 from policy.manifests.ports import target_port
 from policy.manifests.workloads import Workload
@@ -26,39 +26,56 @@ from policy.manifests.workloads import Workload
 class Granted:
     """What the contract grants each end: by the number of a pod, and the number of a port set, the other ends."""
 
-    def __init__(self) -> None:
-        self.pods: dict[int, dict[int, int]] = {}
+    def __init__(self, table: PortTable) -> None:
+        self._table = table
+        self._each: dict[int, dict[int, int]] = {}
+        self._sets: dict[int, dict[int, int]] = {}
         self.addresses: dict[int, dict[int, AddressSet]] = {}
 
-    def add(self, ends: Iterable[int], ports: int, others: Ends) -> None:
+    def add(self, ends: Iterable[int], ports: int, others: _End) -> None:
         """Grants the same to each of the ends."""
-        pods, addresses = others.pods, others.addresses
-        granted = self.pods
-        for number in ends if pods else ():
+        few = others.numbers
+        if few is None:
+            self._add_set(ends, ports, others.ends)
+            return
+        granted = self._each
+        for number in ends if few else ():
             row = granted.get(number)
             if row is None:
-                granted[number] = {ports: pods}
-            elif ports in row:
-                row[ports] |= pods
-            else:
-                row[ports] = pods
-        if not addresses:
-            return
+                granted[number] = dict.fromkeys(few, ports)
+                continue
+            for other in few:
+                row[other] = self._table.union(row[other], ports) if other in row else ports
+
+    def _add_set(self, ends: Iterable[int], ports: int, others: Ends) -> None:
         for number in ends:
-            to = self.addresses.setdefault(number, {})
-            to[ports] = union(to.get(ports, NO_ADDRESSES), addresses)
+            if others.pods:
+                row = self._sets.setdefault(number, {})
+                row[ports] = row.get(ports, 0) | others.pods
+            if others.addresses:
+                to = self.addresses.setdefault(number, {})
+                to[ports] = union(to.get(ports, NO_ADDRESSES), others.addresses)
+
+    def is_alike(self, number: int, grants: Grants) -> bool:
+        """Whether an end is granted the same, written alike; what is not may be the same all the same."""
+        if number in self._sets or number in self.addresses or grants.addresses:
+            return self.of(number).is_same(grants)
+        return self._each.get(number, NOTHING.each) == grants.each
 
     def of(self, number: int) -> Grants:
         """What is granted to an end."""
-        pods, addresses = self.pods.get(number), self.addresses.get(number)
-        if pods is None and addresses is None:
-            return NOTHING
-        return Grants(pods or NOTHING.pods, addresses or NOTHING.addresses)
+        each, sets = self._each.get(number), self._sets.get(number)
+        addresses = self.addresses.get(number, NOTHING.addresses) if self.addresses else NOTHING.addresses
+        if sets is None:
+            return NOTHING if each is None and not addresses else Grants(None, addresses, each or {})
+        for ports, pods in sets_of(each).items() if each else ():
+            sets[ports] = sets.get(ports, 0) | pods
+        return Grants(sets, addresses)
 
     @property
     def numbers(self) -> Iterable[int]:
         """The ends to which something is granted."""
-        return self.pods.keys() | self.addresses.keys() if self.addresses else self.pods
+        return self._each.keys() | self._sets.keys() | self.addresses.keys()
 
 
 class UnknownEnd(msgspec.Struct, frozen=True):
@@ -75,25 +92,43 @@ class UnknownPort(msgspec.Struct, frozen=True):
     destination: Endpoint
 
 
-class _Ends(msgspec.Struct, frozen=True, gc=False):
-    """An end of a flow: what it permits, and what must work; one object where both are the same.
+class _End(msgspec.Struct, eq=False, gc=False):
+    """Ends of connections: a few pods by their numbers, or sets."""
 
-    ``numbers`` are those of the pods of either, where somebody had them at hand.
-    """
+    numbers: Sequence[int] | None
+    known: Ends | None = None
 
-    permitted: Ends
-    required: Ends
-    numbers: Sequence[int] | None = None
+    @property
+    def ends(self) -> Ends:
+        if self.known is None:
+            self.known = Ends(bits_of(self.numbers or ()))
+        return self.known
+
+    @property
+    def members(self) -> Iterable[int]:
+        """The numbers of its pods."""
+        return members(self.ends.pods) if self.numbers is None else self.numbers
+
+    @property
+    def has_pods(self) -> bool:
+        return bool(self.ends.pods if self.numbers is None else self.numbers)
 
 
-_NOBODY = _Ends(Ends(0), Ends(0))
+class _Ends(msgspec.Struct, frozen=True, eq=False, gc=False):
+    """An end of a flow: what it permits, and what must work; one object where both are the same."""
+
+    permitted: _End
+    required: _End
+
+
+_NOBODY = _Ends(_End(()), _End(()))
 
 
 class _Ported(msgspec.Struct, frozen=True):
-    """A port set by its number, and the destinations (bits) that it holds for."""
+    """A port set by its number, and the destinations that it holds for; None where that is all of the flow's."""
 
     ports: int
-    holders: int
+    holders: Sequence[int] | None
 
 
 class _Together(msgspec.Struct, frozen=True):
@@ -116,17 +151,17 @@ class Stated:
         self.connectivity, self.topology = connectivity, topology
         self.unknown_ends: list[UnknownEnd] = []
         self.unknown_ports: list[UnknownPort] = []
-        self.out_permitted, self.in_permitted = Granted(), Granted()
-        self.out_required, self.in_required = self.out_permitted, self.in_permitted
         self._population, self._table = connectivity.population, connectivity.table
+        self.out_permitted, self.in_permitted = Granted(self._table), Granted(self._table)
+        self.out_required, self.in_required = self.out_permitted, self.in_permitted
         self._named: list[int] = []
         self._resolved: dict[tuple[str, str, str], _Ends] = {}
         self._named_ports: dict[object, int] = {}
         self._stated = tuple(self._resolve_all(topology.flows))
         self._grant(self.out_permitted, self.in_permitted, permitted=True)
         both = ((each.permitted, each.required) for each in self._resolved.values())
-        if any(permitted is not required and permitted != required for permitted, required in both):
-            self.out_required, self.in_required = Granted(), Granted()
+        if any(permitted is not required and permitted.ends != required.ends for permitted, required in both):
+            self.out_required, self.in_required = Granted(self._table), Granted(self._table)
             self._grant(self.out_required, self.in_required, permitted=False)
         self._ends(topology.silent)
         self.unknown_ends.sort(key=lambda item: item.end.place)
@@ -173,16 +208,12 @@ class Stated:
             sources = [each.permitted if permitted else each.required for each in stated.sources]
             together = sources[0] if len(sources) == 1 else _all(sources)
             for ported in stated.ports:
-                is_whole = ported.holders is to.pods
-                held = to.pods if is_whole else to.pods & ported.holders
-                others = to if is_whole else Ends(held, to.addresses)
-                for each, some in zip(stated.sources, sources, strict=True):
-                    if some.pods:
-                        numbers = members(some.pods) if each.numbers is None else each.numbers
-                        outgoing.add(numbers, ported.ports, others)
-                if held:
-                    numbers = stated.destinations.numbers if is_whole else None
-                    incoming.add(members(held) if numbers is None else numbers, ported.ports, together)
+                others = to if ported.holders is None else _held(to, ported.holders)
+                for some in sources:
+                    if some.has_pods:
+                        outgoing.add(some.members, ported.ports, others)
+                if others.has_pods:
+                    incoming.add(others.members, ported.ports, together)
 
     @property
     def unknown_bits(self) -> int:
@@ -212,23 +243,25 @@ class Stated:
         population = self._population
         if end.is_every:
             in_git = (1 << population.in_git) - 1
-            return _Ends(Ends(in_git | population.unlisted_beside_workloads), Ends(in_git))
+            return _Ends(_set(in_git | population.unlisted_beside_workloads), _set(in_git))
         outside = self._outside(end)
         if outside is not None and outside.cidrs:
             return self._addresses(outside)
         if outside is not None:
             bits = 1 << population.number_of[id(outside)]
             unlisted = population.unlisted_in(outside.namespace) if not outside.labels else 0
-            return _Ends(Ends(bits | unlisted), Ends(bits))
+            return _Ends(_set(bits | unlisted), _set(bits))
         numbers = [
             number
             for number in self._by_name.get(end.name, ())
             if end.namespace in ("", population.namespaces[number])
             and end.kind in ("", population.workload(number).kind)
         ]
+        if not numbers:
+            return _NOBODY
         self._named += numbers
-        found = Ends(bits_of(numbers))
-        return _Ends(found, found, numbers) if numbers else _NOBODY
+        found = _End(numbers) if are_few(len(numbers)) else _set(bits_of(numbers))
+        return _Ends(found, found)
 
     @cached_property
     def _by_name(self) -> Mapping[str, Sequence[int]]:
@@ -255,7 +288,7 @@ class Stated:
 
     def required_of(self, outside: Outside) -> AddressSet:
         """The addresses of an outside that a flow with it needs."""
-        return self._addresses(outside).required.addresses
+        return self._addresses(outside).required.ends.addresses
 
     def _addresses(self, outside: Outside) -> _Ends:
         cluster = self.topology.cluster
@@ -269,32 +302,31 @@ class Stated:
                 if interval.first <= part.first and part.last <= interval.last and part != interval:
                     required = minus(required, (part,))
                     permitted = minus(permitted, (part,)) if network in cluster.pods else permitted
-        return _Ends(Ends(0, permitted), Ends(0, required))
+        return _Ends(_End(None, Ends(0, permitted)), _End(None, Ends(0, required)))
 
     def _ported(self, flow: Flow, ends: _Ends) -> tuple[list[_Ported], list[tuple[int, int]]]:
         """Each port set of a flow with its destinations; and which of its ports which destinations lack."""
         numeric: list[FlowPort] = []
-        found: dict[int, int] = {}
+        found: dict[int, list[int]] = {}
         lacking: list[tuple[int, int]] = []
-        pods = ends.permitted.pods
+        pods = [*ends.permitted.members]
         if ends.required is not ends.permitted:
-            pods |= ends.required.pods
+            pods = [*members(ends.permitted.ends.pods | ends.required.ends.pods)]
         for position, port in enumerate(flow.ports):
             if not port.name and not port.of_service:
                 numeric.append(port)
             else:
-                for number in members(pods) if ends.numbers is None else ends.numbers:
+                for number in pods:
                     resolved = self._resolved_port(port, number)
                     if resolved:
-                        found[resolved] = found.get(resolved, 0) | 1 << number
+                        found.setdefault(resolved, []).append(number)
                     else:
                         lacking.append((position, number))
-        if len(found) == 1 and not lacking:
-            found = dict.fromkeys(found, pods)
-        ported = [_Ported(ports, holders) for ports, holders in found.items()]
+        is_alike = len(found) == 1 and not lacking
+        ported = [_Ported(ports, None if is_alike else holders) for ports, holders in found.items()]
         if numeric:
             ports = self._table.number(port_set(each for port in numeric for each in _ranges(port)))
-            ported.insert(0, _Ported(ports, self._population.everyone))
+            ported.insert(0, _Ported(ports, None))
         return ported, lacking
 
     def _resolved_port(self, port: FlowPort, destination: int) -> int:
@@ -331,15 +363,15 @@ class Stated:
         """The first flow that needs some of the ports from the one to the other."""
         found: list[Flow] = []
         for stated in self._with_addresses if isinstance(source, Interval) else self._by_source.get(source, ()):
-            if not _has(stated.destinations.required, destination):
+            if not _has(stated.destinations.required.ends, destination):
                 continue
             if any(
                 self._table.intersection(each.ports, ports)
                 for each in stated.ports
-                if isinstance(destination, Interval) or each.holders >> destination & 1
+                if isinstance(destination, Interval) or each.holders is None or destination in each.holders
             ):
                 both = zip(stated.flows, stated.sources, strict=True)
-                found.extend(flow for flow, sources in both if _has(sources.required, source))
+                found.extend(flow for flow, sources in both if _has(sources.required.ends, source))
         return min(found, key=lambda flow: flow.place)
 
     @cached_property
@@ -348,14 +380,14 @@ class Stated:
         for stated in self._stated:
             pods = 0
             for each in stated.sources:
-                pods |= each.required.pods
+                pods |= each.required.ends.pods
             for number in members(pods):
                 found.setdefault(number, []).append(stated)
         return found
 
     @cached_property
     def _with_addresses(self) -> Sequence[_Together]:
-        return [stated for stated in self._stated if any(each.required.addresses for each in stated.sources)]
+        return [stated for stated in self._stated if any(each.required.ends.addresses for each in stated.sources)]
 
 
 def _has(ends: Ends, end: End) -> bool:
@@ -364,21 +396,38 @@ def _has(ends: Ends, end: End) -> bool:
     return holds_address(ends.addresses, end.first)
 
 
-def _all(ends: Iterable[Ends]) -> Ends:
+def _set(pods: int) -> _End:
+    return _End(few_members(pods), Ends(pods))
+
+
+def _held(some: _End, holders: Sequence[int]) -> _End:
+    """Those that are among the holders of a port; all addresses."""
+    if some.numbers is not None:
+        return _End([number for number in some.numbers if number in holders])
+    return _End(None, Ends(some.ends.pods & bits_of(holders), some.ends.addresses))
+
+
+def _all(some: Sequence[_End]) -> _End:
+    numbers: list[int] = []
+    for each in some:
+        if each.numbers is None or not are_few(len(numbers) + len(each.numbers)):
+            break
+        numbers += each.numbers
+    else:
+        return _End(list(dict.fromkeys(numbers)))
     pods, addresses = 0, NO_ADDRESSES
-    for each in ends:
-        pods |= each.pods
-        if each.addresses:
-            addresses = union(addresses, each.addresses)
-    return Ends(pods, addresses)
+    for each in some:
+        pods |= each.ends.pods
+        if each.ends.addresses:
+            addresses = union(addresses, each.ends.addresses)
+    return _End(None, Ends(pods, addresses))
 
 
 def _joined(one: _Ends, other: _Ends) -> _Ends:
-    return _Ends(_both(one.permitted, other.permitted), _both(one.required, other.required))
-
-
-def _both(one: Ends, other: Ends) -> Ends:
-    return Ends(one.pods | other.pods, union(one.addresses, other.addresses))
+    permitted = _all((one.permitted, other.permitted))
+    if one.permitted is one.required and other.permitted is other.required:
+        return _Ends(permitted, permitted)
+    return _Ends(permitted, _all((one.required, other.required)))
 
 
 def _ranges(port: FlowPort) -> Iterator[PortRange]:

@@ -43,10 +43,7 @@ class LabelSelector(msgspec.Struct, frozen=True, rename="camel"):
         for key, value in (self.match_labels or {}).items():
             if labels.get(key) != value:
                 return False
-        for requirement in self.match_expressions or ():  # loops, as it is asked very often
-            if not requirement.matches(labels):
-                return False
-        return True
+        return not self.match_expressions or all(each.matches(labels) for each in self.match_expressions)
 
     @property
     def is_empty(self) -> bool:

@@ -6,7 +6,9 @@ import random
 
 import pytest
 
-from policy.connectivity.bits import bits_of, first, members
+from policy.connectivity.bits import bits_of, few_members, first, members
+
+from .few import few_are
 
 SETS = {
     "empty": (),
@@ -35,3 +37,14 @@ def test_random_sets() -> None:
         width = chance.choice((1, 9, 64, 130, 1_000, 20_000))
         numbers = sorted({chance.randrange(width) for _ in range(chance.choice((1, 2, 5, 40, 300)))})
         assert list(members(bits_of(numbers))) == numbers
+
+
+def test_a_few_are_told_one_by_one() -> None:
+    chance = random.Random(0)
+    for most in (0, 1, 4, 5, 64):
+        with few_are(most):
+            for count in (0, 1, 3, 4, 5, 6, 63, 64, 65, 300):
+                numbers = set(chance.sample(range(1_000), count))
+                found = few_members(bits_of(numbers))
+                assert (found is None) == (count > most)
+                assert found is None or (set(found) == numbers and len(found) == count)

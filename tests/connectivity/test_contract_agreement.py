@@ -23,6 +23,7 @@ from policy.manifests.index import Index
 
 from . import naive
 from .fast import resources
+from .few import FEW, few_are
 from .random_clusters import ADDRESSES, NUMBERS, PROTOCOLS, Maker
 from .test_agreement import DERANDOMIZE, EXAMPLES, is_undecided
 
@@ -76,8 +77,13 @@ class Contract:
     database=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
-@given(st.integers(0, 2**64 - 1))
-def test_leaks_and_broken_flows_are_those_of_a_slow_reading(tmp_path: Path, seed: int) -> None:
+@given(st.integers(0, 2**64 - 1), FEW)
+def test_leaks_and_broken_flows_are_those_of_a_slow_reading(tmp_path: Path, seed: int, few: int) -> None:
+    with few_are(few):
+        are_those_of_a_slow_reading(tmp_path, seed)
+
+
+def are_those_of_a_slow_reading(tmp_path: Path, seed: int) -> None:
     made = Maker(seed).cluster()
     cluster = naive.read((*made.documents, *_dns()))
     if is_undecided(cluster):

@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import random
 from typing import Any
-from unittest.mock import patch
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from policy.connectivity import sides
 from policy.connectivity.endpoints import Endpoint, EndpointKind
 from policy.connectivity.ports import PortSet
 
 from . import naive
 from .fast import Evaluator
+from .few import FEW, few_are
 from .random_clusters import NUMBERS, PROTOCOLS, Maker, Manifests
 from .test_agreement import DERANDOMIZE, EXAMPLES
 
@@ -43,10 +42,9 @@ def strange(seed: int, made: Manifests) -> list[dict[str, Any]]:
 
 
 @settings(max_examples=EXAMPLES, derandomize=DERANDOMIZE, deadline=None, database=None)
-@given(st.integers(0, 2**64 - 1), st.sampled_from([0, 64]))
+@given(st.integers(0, 2**64 - 1), FEW)
 def test_whatever_somebody_runs_was_thought_possible(seed: int, few: int) -> None:
-    """Ports by name are looked up in either way: one by one for few destinations, by holders for many."""
-    with patch.object(sides, "_FEW", few):
+    with few_are(few):
         _is_thought_possible(seed)
 
 
