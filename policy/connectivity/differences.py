@@ -5,26 +5,56 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from policy.connectivity.addresses import NO_ADDRESSES, AddressSet, common, minus, union
+from policy.connectivity.bits import few_members
 from policy.connectivity.ports import PortTable
-from policy.connectivity.sides import NOTHING, Grants
+from policy.connectivity.sides import NOTHING, Grants, sets_of
 
 
-def beyond(grants: Grants, stated: Grants, table: PortTable, own: int) -> Grants:
-    """The grants without what is stated; ``own`` are pods (bits) that do not count."""
+class Among:
+    """Some pods, the only ones of interest; what of a set is within them is worked out once for many ends."""
+
+    def __init__(self, bits: int) -> None:
+        self.bits = bits
+        self._within: dict[int, tuple[int, int]] = {}
+        few = few_members(bits)
+        self._few = None if few is None else frozenset(few)
+
+    def within(self, others: int) -> int:
+        """Those of a set; the same object for the same one."""
+        found = self._within.get(id(others))
+        if found is None:
+            found = self._within[id(others)] = others, others & self.bits
+        return found[1]
+
+    def has(self, other: int) -> bool:
+        return bool(self.bits >> other & 1) if self._few is None else other in self._few
+
+
+def beyond(grants: Grants, stated: Grants, table: PortTable, own: int, among: Among | None = None) -> Grants:
+    """The grants without what is stated; ``own`` are pods (bits) that do not count, nor do those not ``among`` some."""
     addresses = NOTHING.addresses
     if grants.addresses and grants.addresses != stated.addresses:
         addresses = _addresses_beyond(grants.addresses, stated.addresses, table)
-    if grants.each is None:
-        return Grants(_sets_beyond(grants.pods, stated.pods, table, own), addresses)
     each: dict[int, int] = {}
     for other, ports in grants.each.items():
-        known = stated.on(other, table)
-        if known != ports and (rest := table.difference(ports, known)) and not own >> other & 1:
-            each[other] = rest
-    return Grants(None, addresses, each)
+        if among is None or among.has(other):
+            known = stated.on(other, table)
+            if known != ports and (rest := table.difference(ports, known)) and not own >> other & 1:
+                each[other] = rest
+    sets = NOTHING.sets
+    if grants.sets and among is None:
+        sets = _sets_beyond(grants.sets, stated.pods, table, own)
+    elif grants.sets and among is not None:
+        within = {ports: found for ports, others in grants.sets.items() if (found := among.within(others))}
+        if within:
+            counted = {other: ports for other, ports in stated.each.items() if among.has(other)}
+            sets = _sets_beyond(within, sets_of(counted, stated.sets), table, own)
+    return Grants(sets, addresses, each)
 
 
-def _sets_beyond(granted: Mapping[int, int], stated: Mapping[int, int], table: PortTable, own: int) -> dict[int, int]:
+def _sets_beyond(
+    granted: Mapping[int, int], stated: Mapping[int, int], table: PortTable, own: int
+) -> Mapping[int, int]:
     left: dict[int, int] = {}
     for ports, others in granted.items():
         uncounted = others & own

@@ -31,22 +31,10 @@ def rows_of(
     population: Population, sides: Mapping[Direction, Side], table: PortTable, *, possibly: bool
 ) -> Iterator[Reach]:
     """The rows, each pair in one of them at most; pairs of which neither is in Git are left out."""
-    sending: list[tuple[int, Grants, Mapping[int, int] | None]] = []
-    wide: list[int] = []
-    for source, sent in enumerate(sides["egress"].every[possibly]):
-        if sent:
-            each = sent.each if sent.each is not None else one_by_one(sent.pods, table)
-            sending.append((source, sent, each))
-            if each is None:
-                wide.append(source)
-    meet = _Meeting(sides["ingress"], population, table, wide, possibly=possibly)
     by_row: dict[object, tuple[list[int], _Met, Mapping[int, AddressSet]]] = {}
-    for source, sent, each in sending:
-        met = meet.asking(each, source) if each is not None else meet.transposed(sent.pods, source)
+    for source, met, addresses in _meeting(population, sides, table, possibly=possibly):
         key: object = met.key
-        addresses: Mapping[int, AddressSet] = {}
-        if sent.addresses and source < population.in_git:
-            addresses = _apart(sent.addresses, table)
+        if addresses:
             key = (key, tuple(addresses.items()) if len(addresses) == 1 else tuple(sorted(addresses.items())))
         if key:
             known = by_row.get(key)
@@ -61,6 +49,25 @@ def rows_of(
             if destinations.addresses or destinations.pods != sources.pods or len(numbers) > 1:
                 yield Reach(sources, destinations, ports)
     yield from _from_addresses(sides["ingress"], population, table, possibly=possibly)
+
+
+def _meeting(
+    population: Population, sides: Mapping[Direction, Side], table: PortTable, *, possibly: bool
+) -> Iterator[tuple[int, _Met, Mapping[int, AddressSet]]]:
+    """Each source with the pods and the addresses that it reaches."""
+    sending: list[tuple[int, Grants, Mapping[int, int] | None]] = []
+    wide: list[int] = []
+    for source, sent in enumerate(sides["egress"].every[possibly]):
+        if sent:
+            each = one_by_one(sent.pods, table) if sent.sets else sent.each
+            sending.append((source, sent, each))
+            if each is None:
+                wide.append(source)
+    meet = _Meeting(sides["ingress"], population, table, wide, possibly=possibly)
+    for source, sent, each in sending:
+        met = meet.asking(each, source) if each is not None else meet.transposed(sent.pods, source)
+        has_addresses = sent.addresses and source < population.in_git
+        yield source, met, _apart(sent.addresses, table) if has_addresses else {}
 
 
 def one_by_one(row: Mapping[int, int], table: PortTable) -> dict[int, int] | None:
@@ -117,12 +124,10 @@ class _Meeting:
         by_identity: dict[int, dict[int, list[int]]] = {}  # to hash bits takes long
         for destination in members(self._side.ruled & ~self._open):
             accepted = self._accepted[destination]
-            if accepted.each is not None:
-                for source, ports in accepted.each.items():
-                    if source in each_wide:
-                        self._admit((source,), ports, 1 << destination)
-                continue
-            for ports, sources in accepted.pods.items():
+            for source, ports in accepted.each.items():
+                if source in each_wide:
+                    self._admit((source,), ports, 1 << destination)
+            for ports, sources in accepted.sets.items():
                 by_ports = by_identity.get(id(sources))
                 if by_ports is None:
                     admitted = sources & all_wide
@@ -150,15 +155,17 @@ class _Meeting:
 
     def asking(self, each: Mapping[int, int], source: int) -> _Met:
         """What a source reaches that sends to a few destinations, on a port set each."""
-        intersection, every, bit = self._table.intersection, self._accepted, 0
+        union, intersection = self._table.union, self._table.intersection
+        every, bit = self._accepted, 0
         found: list[tuple[int, int]] = []
         for destination, ports in each.items():
             accepted = every[destination]
-            if accepted.each is not None:
-                coming = accepted.each.get(source, PortTable.NONE)
-            else:
+            coming = accepted.each.get(source, PortTable.NONE)
+            if coming != ports and accepted.sets:
                 bit = bit or 1 << source
-                coming = accepted.with_pods(bit, self._table)
+                for others, sources in accepted.sets.items():
+                    if sources & bit:
+                        coming = union(coming, others)
             both = ports if coming == ports else intersection(ports, coming)
             if both:
                 found.append((destination, both))

@@ -23,29 +23,28 @@ End = int | Interval
 class Grants(msgspec.Struct, eq=False, gc=False):
     """What one end may do: on which ports with which other ends, by the numbers of port sets.
 
-    Where the other pods are few they are ``each``, with the port set of each; else that is None. ``sets`` are the port
-    sets with the other pods as bits, and may overlap.
+    Other pods are told one by one where some rule has but a few (``each``, with the port set of each), or as bits (by
+    port set, ``sets``). A pod may be in several of them, which count together.
     """
 
-    sets: Mapping[int, int] | None
+    sets: Mapping[int, int]
     addresses: Mapping[int, AddressSet]
-    each: Mapping[int, int] | None = None
+    each: Mapping[int, int] = msgspec.field(default_factory=dict)
+    _pods: Mapping[int, int] | None = None
 
     @property
     def pods(self) -> Mapping[int, int]:
-        """By port set the other pods, as bits."""
-        if self.sets is None:
-            self.sets = sets_of(self.each or {})
-        return self.sets
+        """By port set all other pods, as bits."""
+        if self._pods is None:
+            self._pods = sets_of(self.each, self.sets) if self.each else self.sets
+        return self._pods
 
     def __bool__(self) -> bool:
-        return bool(self.sets if self.each is None else self.each) or bool(self.addresses)
+        return bool(self.sets or self.each or self.addresses)
 
-    def is_same(self, other: Grants) -> bool:
+    def is_alike(self, other: Grants) -> bool:
         """Whether it is written alike; what is not may be the same all the same."""
-        if self.addresses != other.addresses:
-            return False
-        return self.each == other.each if self.each is not None is not other.each else self.pods == other.pods
+        return self.each == other.each and self.sets == other.sets and self.addresses == other.addresses
 
     def on(self, other: End, table: PortTable) -> int:
         """The number of the port set for another end."""
@@ -55,20 +54,18 @@ class Grants(msgspec.Struct, eq=False, gc=False):
                 if holds_address(addresses, other.first):
                     found = table.union(found, ports)
             return found
-        return self.each.get(other, PortTable.NONE) if self.each is not None else self.with_pods(1 << other, table)
-
-    def with_pods(self, some: int, table: PortTable) -> int:
-        """The number of the port set for all of some pods (bits) together."""
-        found = PortTable.NONE
-        for ports, bits in self.pods.items():
-            if bits & some:
-                found = table.union(found, ports)
+        found = self.each.get(other, PortTable.NONE)
+        if self.sets:
+            bit = 1 << other
+            for ports, bits in self.sets.items():
+                if bits & bit:
+                    found = table.union(found, ports)
         return found
 
 
-def sets_of(each: Mapping[int, int]) -> dict[int, int]:
-    """Numbers with a port set each, as port sets with their numbers as bits."""
-    found: dict[int, int] = {}
+def sets_of(each: Mapping[int, int], sets: Mapping[int, int] | None = None) -> dict[int, int]:
+    """Numbers with a port set each, as port sets with their numbers as bits; added to others, if there are any."""
+    found = dict(sets) if sets else {}
     for number, ports in each.items():
         found[ports] = found.get(ports, 0) | 1 << number
     return found
@@ -199,22 +196,23 @@ class Side:
     def _bounds(self, rules: Sequence[CompiledRule], number: int, *, is_certain: bool) -> tuple[Grants, Grants]:
         surely = self.of_rules(rules, number, 0)
         possibly = surely if is_certain else self.of_rules(rules, number, 1)
-        return surely, surely if possibly.is_same(surely) else possibly
+        return surely, surely if possibly.is_alike(surely) else possibly
 
     def of_rules(self, rules: Sequence[CompiledRule], number: int, bound: int) -> Grants:
         """What rules grant an end, surely (``bound`` 0) or possibly (1)."""
-        each: dict[int, int] | None = {}
+        each: dict[int, int] = {}
+        sets: dict[int, int] = {}
         addresses: dict[int, AddressSet] = {}
         for rule in rules:
             peers = rule.peers
             if peers.numbers is None:
-                each = None
-            elif each is not None and peers.numbers:
+                self._add_set(sets, rule, number, bound)
+            elif peers.numbers:
                 self._add_each(each, rule, number, bound)
             if peers.addresses:
                 for every in self._to_addresses(rule, number, bound):
                     addresses[every] = union(addresses.get(every, NO_ADDRESSES), peers.addresses)
-        return Grants(self._sets(rules, number, bound) if each is None else None, addresses, each)
+        return Grants(sets, addresses, each)
 
     def _add_each(self, each: dict[int, int], rule: CompiledRule, number: int, bound: int) -> None:
         """Adds what a rule grants to its peers, which are few."""
@@ -230,18 +228,16 @@ class Side:
                 known = each.get(other)
                 each[other] = ports if known is None else self._table.union(known, ports)
 
-    def _sets(self, rules: Sequence[CompiledRule], number: int, bound: int) -> dict[int, int]:
-        """By port set whom the rules grant it, as bits."""
-        pods: dict[int, int] = {}
-        for rule in rules:
-            numeric, bits = rule.ports.numeric, rule.peers.possibly if bound else rule.peers.surely
-            if bits:
-                if numeric:
-                    pods[numeric] = self._with(pods[numeric], bits) if numeric in pods else bits
-                if rule.ports.names:
-                    for named, others in self._named(rule, number, bits, bound):
-                        pods[named] = self._with(pods[named], others) if named in pods else others
-        return pods
+    def _add_set(self, sets: dict[int, int], rule: CompiledRule, number: int, bound: int) -> None:
+        """Adds what a rule grants to its peers, as bits."""
+        numeric, bits = rule.ports.numeric, rule.peers.possibly if bound else rule.peers.surely
+        if not bits:
+            return
+        if numeric:
+            sets[numeric] = self._with(sets[numeric], bits) if numeric in sets else bits
+        if rule.ports.names:
+            for named, others in self._named(rule, number, bits, bound):
+                sets[named] = self._with(sets[named], others) if named in sets else others
 
     def _with(self, known: int, bits: int) -> int:
         """Both sets; everyone stays one object, which others compare fast."""

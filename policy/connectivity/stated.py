@@ -17,7 +17,7 @@ from policy.connectivity.endpoints import Endpoint
 from policy.connectivity.matrix import Connectivity
 from policy.connectivity.ports import PROTOCOLS, PortRange, PortSet, PortTable, port_set
 from policy.connectivity.selections import Ends
-from policy.connectivity.sides import NOTHING, End, Grants, sets_of
+from policy.connectivity.sides import NOTHING, End, Grants
 from policy.connectivity.topology import Flow, FlowEnd, FlowPort, Outside, Topology
 from policy.manifests.ports import target_port
 from policy.manifests.workloads import Workload
@@ -58,19 +58,18 @@ class Granted:
 
     def is_alike(self, number: int, grants: Grants) -> bool:
         """Whether an end is granted the same, written alike; what is not may be the same all the same."""
-        if number in self._sets or number in self.addresses or grants.addresses:
-            return self.of(number).is_same(grants)
-        return self._each.get(number, NOTHING.each) == grants.each
+        nothing: Mapping[int, int] = NOTHING.sets
+        return (
+            self._each.get(number, nothing) == grants.each
+            and self._sets.get(number, nothing) == grants.sets
+            and self.addresses.get(number, NOTHING.addresses) == grants.addresses
+        )
 
     def of(self, number: int) -> Grants:
         """What is granted to an end."""
-        each, sets = self._each.get(number), self._sets.get(number)
-        addresses = self.addresses.get(number, NOTHING.addresses) if self.addresses else NOTHING.addresses
-        if sets is None:
-            return NOTHING if each is None and not addresses else Grants(None, addresses, each or {})
-        for ports, pods in sets_of(each).items() if each else ():
-            sets[ports] = sets.get(ports, 0) | pods
-        return Grants(sets, addresses)
+        nothing: Mapping[int, int] = NOTHING.sets
+        each, sets = self._each.get(number, nothing), self._sets.get(number, nothing)
+        return Grants(sets, self.addresses.get(number, NOTHING.addresses), each)
 
     @property
     def numbers(self) -> Iterable[int]:

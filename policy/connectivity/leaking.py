@@ -1,0 +1,197 @@
+"""What is possible and not stated: which connections, and which rules let them through.
+
+Both sides of a connection are held against the contract on their own, as sets: only what is too much on both sides is a
+leak. So an end whose policies let through no more than flows state need not be looked at from the other side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+import msgspec
+
+from policy.connectivity.addresses import NO_ADDRESSES, common, minus
+from policy.connectivity.bits import bits_of, members
+from policy.connectivity.differences import Among, beyond
+from policy.connectivity.leaks import Bundle
+from policy.connectivity.matrix import Connectivity
+from policy.connectivity.policies import CompiledRule, Direction
+from policy.connectivity.ports import PortTable
+from policy.connectivity.rows import disjoint
+from policy.connectivity.selections import Ends
+from policy.connectivity.sides import NOTHING, Grants, Side
+from policy.connectivity.stated import Granted, Stated
+
+
+class _Senders(msgspec.Struct, frozen=True, eq=False):
+    """The possible sources of a destination, by the ports on which they may send to it, and all of them."""
+
+    by_ports: Mapping[int, int]
+    among: Among
+
+
+class Leaking:
+    """Finds what leaks; ``ignored`` are ends (bits) of which nothing is said."""
+
+    def __init__(self, connectivity: Connectivity, stated: Stated, ignored: int) -> None:
+        self._stated, self._ignored = stated, ignored
+        self._population, self._table = connectivity.population, connectivity.table
+        self._egress, self._ingress = connectivity.sides["egress"], connectivity.sides["ingress"]
+        self._in_git = (1 << self._population.in_git) - 1
+
+    def by_rule(self) -> Iterator[tuple[CompiledRule | None, Bundle]]:
+        """What leaks, with the rule that lets it through; None where no policy isolates the end."""
+        for bundle in self._bundles():
+            yield from self._divided(bundle)
+
+    def excess(self, side: Side, number: int, grants: Grants, among: Among | None = None) -> Grants:
+        """What an end is granted beyond the contract (with some others only), itself left out."""
+        stated = self._permitted(side)
+        if stated.is_alike(number, grants) or self._ignored >> number & 1:
+            return NOTHING
+        return beyond(grants, stated.of(number), self._table, 1 << number | self._ignored, among)
+
+    def _permitted(self, side: Side) -> Granted:
+        return self._stated.out_permitted if side is self._egress else self._stated.in_permitted
+
+    def _bundles(self) -> Iterator[Bundle]:
+        """What leaks, seen from the side to blame: the one that isolates; the destination's, where both do."""
+        everyone, in_git = self._population.everyone, self._in_git
+        sending, accepting = list(self._unlike(self._egress)), list(self._unlike(self._ingress))
+        unbound, open_destinations = everyone & ~self._egress.isolated, everyone & ~self._ingress.isolated
+        for destination, senders in self._with_senders(accepting, sending, unbound):
+            excess = self.excess(self._ingress, destination, self._ingress.every[1][destination], senders.among)
+            if excess:
+                yield from self._admitted(destination, excess, senders.by_ports)
+        to_all, to_git = Among(open_destinations), Among(open_destinations & in_git)
+        for source in sending:
+            among = to_all if source < self._population.in_git else to_git
+            excess = self.excess(self._egress, source, self._egress.every[1][source], among)
+            yield from self._of("egress", source, excess)
+        yield from self._between_open(unbound, open_destinations)
+
+    def _unlike(self, side: Side) -> Iterator[int]:
+        """The isolated ends that are not granted what the contract states; most ends of a good overlay are."""
+        stated, every = self._permitted(side), side.every[1]
+        for number in members(side.isolated):
+            if not stated.is_alike(number, every[number]):
+                yield number
+
+    def _with_senders(
+        self, destinations: Sequence[int], sending: Iterable[int], unbound: int
+    ) -> Iterator[tuple[int, _Senders]]:
+        """Destinations with their possible sources: those of ``sending``, as flows state what others send, and unbound.
+
+        Destinations with the same sources have the same object.
+        """
+        senders: dict[int, tuple[Grants, list[int]]] = {}
+        for source in sending if destinations else ():
+            row = self._egress.every[1][source]
+            senders.setdefault(id(row), (row, []))[1].append(source)
+        asked = bits_of(destinations)
+        sent: dict[int, list[tuple[int, int]]] = {}  # by destination: ports, and which of the sets of sources
+        sets: list[int] = []
+        for row, numbers in senders.values():
+            for ports, others in disjoint(row.pods, self._table).items():
+                for destination in members(others & asked):
+                    sent.setdefault(destination, []).append((ports, len(sets)))
+            sets.append(bits_of(numbers))
+        known: dict[tuple[tuple[int, int], ...], _Senders] = {}
+        for destination in destinations:
+            key = tuple(sent.get(destination, ()))
+            found = known.get(key)
+            if found is None:
+                found = known[key] = _senders([(ports, sets[which]) for ports, which in key], unbound)
+            yield destination, found
+
+    def _admitted(self, destination: int, excess: Grants, senders: Mapping[int, int]) -> Iterator[Bundle]:
+        """What a destination admits too much, as far as its possible sources send it, and addresses."""
+        is_in_git = destination < self._population.in_git
+        addresses = dict(excess.addresses) if is_in_git else {}
+        is_only = len(addresses) == 1  # then a bundle of pods tells of them too
+        for sent, sources in senders.items():
+            asked = sources if is_in_git else sources & self._in_git
+            for ports, others in excess.pods.items():
+                both = self._table.intersection(ports, sent)
+                found = others & asked if both else 0
+                if found:
+                    more = addresses.pop(both, NO_ADDRESSES) if is_only else NO_ADDRESSES
+                    yield Bundle("ingress", destination, both, Ends(found, more))
+        for ports, some in addresses.items():
+            yield Bundle("ingress", destination, ports, Ends(0, some))
+
+    def _of(self, direction: Direction, end: int, excess: Grants) -> Iterator[Bundle]:
+        """The excess of an end; that of addresses, if it is in Git."""
+        addresses = excess.addresses if end < self._population.in_git else NOTHING.addresses
+        pods = excess.pods
+        for ports, others in pods.items():
+            yield Bundle(direction, end, ports, Ends(others, addresses.get(ports, NO_ADDRESSES)))
+        for ports, some in addresses.items():
+            if ports not in pods:
+                yield Bundle(direction, end, ports, Ends(0, some))
+
+    def _between_open(self, sources: int, destinations: int) -> Iterator[Bundle]:
+        """What leaks where no policy isolates either end; pairs in Git are told at the destination."""
+        among = Among(sources)
+        for destination in members(destinations & self._in_git):
+            yield from self._of("ingress", destination, self._open_excess(self._ingress, destination, among))
+        among = Among(destinations & ~self._in_git)
+        for source in members(sources & self._in_git):
+            yield from self._of("egress", source, self._open_excess(self._egress, source, among))
+
+    def _open_excess(self, side: Side, number: int, among: Among) -> Grants:
+        return self.excess(side, number, side.open, among)
+
+    def _divided(self, bundle: Bundle) -> Iterator[tuple[CompiledRule | None, Bundle]]:
+        """The bundle, divided by the first rule of the end that lets each of it through."""
+        direction, end, ports = bundle.direction, bundle.end, bundle.ports
+        side = self._egress if direction == "egress" else self._ingress
+        if not side.isolated >> end & 1:
+            yield None, bundle
+            return
+        rules = side.rules(end)
+        if len(rules) == 1:  # all that is possible comes of it
+            yield rules[0], bundle
+            return
+        pods, addresses = bundle.others.pods, bundle.others.addresses
+        for rule in rules:
+            some = pods & self._held(side, rule, bundle)
+            others = NO_ADDRESSES
+            if addresses and rule.peers.addresses and self._has_port(side, rule, bundle):
+                others = common(addresses, rule.peers.addresses)
+            if some == pods and others == addresses:  # so it is for most, at the first rule
+                yield rule, Bundle(direction, end, ports, Ends(pods, addresses))
+                return
+            if some or others:
+                pods, addresses = pods ^ some, minus(addresses, others)
+                yield rule, Bundle(direction, end, ports, Ends(some, others))
+
+    def _has_port(self, side: Side, rule: CompiledRule, bundle: Bundle) -> bool:
+        """Whether a rule has some of the ports, whoever the other end is."""
+        ports = rule.ports.numeric
+        if rule.ports.names and side is self._ingress:
+            ports = side.held(rule, bundle.end)
+        return bool(self._table.intersection(ports, bundle.ports))
+
+    def _held(self, side: Side, rule: CompiledRule, bundle: Bundle) -> int:
+        """The pods that a rule possibly admits on some of the ports."""
+        if self._has_port(side, rule, bundle):
+            return rule.peers.possibly if rule.peers.numbers is None else bits_of(rule.peers.numbers)
+        if side is self._ingress or not rule.ports.names:
+            return 0
+        granted = side.of_rules([rule], bundle.end, 1)  # of the rule's peers, those that call such a port so
+        return _any(bits for each, bits in granted.pods.items() if self._table.intersection(each, bundle.ports))
+
+
+def _senders(some: Iterable[tuple[int, int]], unbound: int) -> _Senders:
+    by_ports = {PortTable.ALL: unbound} if unbound else {}
+    for ports, sources in some:
+        by_ports[ports] = by_ports.get(ports, 0) | sources
+    return _Senders(by_ports, Among(_any(by_ports.values())))
+
+
+def _any(sets: Iterable[int]) -> int:
+    found = 0
+    for bits in sets:
+        found |= bits
+    return found
