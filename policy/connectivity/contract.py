@@ -19,7 +19,7 @@ from policy.connectivity.leaks import Bundle, Leak
 from policy.connectivity.matrix import Connectivity
 from policy.connectivity.policies import PEERS, CompiledRule, Direction
 from policy.connectivity.population import outside_endpoint
-from policy.connectivity.ports import PortSet
+from policy.connectivity.ports import PortSet, PortTable
 from policy.connectivity.sides import Grants, Side
 from policy.connectivity.stated import Granted, Stated
 from policy.connectivity.topology import Flow, Topology
@@ -160,10 +160,21 @@ class Proof:
             side = self.connectivity.sides[direction]
             for number in granted.numbers:
                 allowed = side.every[0][number]
-                if granted.is_alike(number, allowed) or allowed is side.open:  # most ends of a good overlay
+                if allowed is side.open or self._ignored >> number & 1:
                     continue
-                if self._ignored >> number & 1:
+                wanted = granted.of(number)
+                if self._has_all(allowed, wanted):  # most ends of a good overlay
                     continue
-                lacking = beyond(granted.of(number), allowed, self._table, 1 << number | self._ignored)
+                lacking = beyond(wanted, allowed, self._table, 1 << number | self._ignored)
                 if lacking:
                     yield direction, number, lacking
+
+    def _has_all(self, allowed: Grants, wanted: Grants) -> bool:
+        """Whether it is seen fast that all is allowed: it is written alike, or all have the ports."""
+        if wanted.addresses or wanted.sets:
+            return False
+        if wanted.each == allowed.each:
+            return True
+        everyone = self._population.everyone
+        wide = {ports for ports, others in allowed.sets.items() if others is everyone}
+        return PortTable.ALL in wide or (bool(wide) and wide.issuperset(wanted.each.values()))

@@ -33,7 +33,9 @@ class Among:
 def beyond(grants: Grants, stated: Grants, table: PortTable, own: int, among: Among | None = None) -> Grants:
     """The grants without what is stated; ``own`` are pods (bits) that do not count, nor do those not ``among`` some."""
     addresses = NOTHING.addresses
-    if grants.addresses and grants.addresses != stated.addresses:
+    if not stated.addresses:
+        addresses = grants.addresses
+    elif grants.addresses and grants.addresses != stated.addresses:
         addresses = _addresses_beyond(grants.addresses, stated.addresses, table)
     each: dict[int, int] = {}
     for other, ports in grants.each.items():
@@ -48,7 +50,7 @@ def beyond(grants: Grants, stated: Grants, table: PortTable, own: int, among: Am
         within = {ports: found for ports, others in grants.sets.items() if (found := among.within(others))}
         if within:
             counted = {other: ports for other, ports in stated.each.items() if among.has(other)}
-            sets = _sets_beyond(within, sets_of(counted, stated.sets), table, own)
+            sets = _sets_beyond(within, sets_of(counted, stated.sets) if counted else stated.sets, table, own)
     return Grants(sets, addresses, each)
 
 

@@ -46,10 +46,10 @@ class Leaking:
 
     def excess(self, side: Side, number: int, grants: Grants, among: Among | None = None) -> Grants:
         """What an end is granted beyond the contract (with some others only), itself left out."""
-        stated = self._permitted(side)
-        if stated.is_alike(number, grants) or self._ignored >> number & 1:
+        if self._ignored >> number & 1:
             return NOTHING
-        return beyond(grants, stated.of(number), self._table, 1 << number | self._ignored, among)
+        stated = self._permitted(side).of(number)
+        return beyond(grants, stated, self._table, 1 << number | self._ignored, among)
 
     def _permitted(self, side: Side) -> Granted:
         return self._stated.out_permitted if side is self._egress else self._stated.in_permitted
@@ -155,10 +155,13 @@ class Leaking:
             return
         pods, addresses = bundle.others.pods, bundle.others.addresses
         for rule in rules:
-            some = pods & self._held(side, rule, bundle)
+            peers = rule.peers
+            some = pods & (peers.possibly if peers.numbers is None else bits_of(peers.numbers))
+            if some:
+                some &= self._held(side, rule, bundle)
             others = NO_ADDRESSES
-            if addresses and rule.peers.addresses and self._has_port(side, rule, bundle):
-                others = common(addresses, rule.peers.addresses)
+            if addresses and peers.addresses and self._has_port(side, rule, bundle):
+                others = common(addresses, peers.addresses)
             if some == pods and others == addresses:  # so it is for most, at the first rule
                 yield rule, Bundle(direction, end, ports, Ends(pods, addresses))
                 return
@@ -174,9 +177,9 @@ class Leaking:
         return bool(self._table.intersection(ports, bundle.ports))
 
     def _held(self, side: Side, rule: CompiledRule, bundle: Bundle) -> int:
-        """The pods that a rule possibly admits on some of the ports."""
+        """Of the pods that a rule possibly admits, those on some of the ports."""
         if self._has_port(side, rule, bundle):
-            return rule.peers.possibly if rule.peers.numbers is None else bits_of(rule.peers.numbers)
+            return self._population.everyone
         if side is self._ingress or not rule.ports.names:
             return 0
         granted = side.of_rules([rule], bundle.end, 1)  # of the rule's peers, those that call such a port so

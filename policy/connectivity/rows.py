@@ -8,7 +8,7 @@ from itertools import pairwise
 import msgspec
 
 from policy.connectivity.addresses import V6, AddressSet, Interval, common, merged, minus
-from policy.connectivity.bits import bits_of, few_members, members
+from policy.connectivity.bits import are_few, bits_of, few_members, members
 from policy.connectivity.policies import Direction
 from policy.connectivity.population import Population
 from policy.connectivity.ports import PortTable
@@ -75,7 +75,7 @@ def one_by_one(row: Mapping[int, int], table: PortTable) -> dict[int, int] | Non
     found: dict[int, int] = {}
     for ports, others in row.items():
         numbers = few_members(others)
-        if numbers is None:
+        if numbers is None or not are_few(len(found)):
             return None
         for number in numbers:
             known = found.get(number)
