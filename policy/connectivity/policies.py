@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 
 from policy.connectivity.addresses import interval_of, merged
-from policy.connectivity.population import Population, PortName
+from policy.connectivity.population import OwnPorts, Population, PortName
 from policy.connectivity.ports import (
     DNS_PORTS,
     FIRST_PORT,
@@ -68,7 +68,19 @@ class RulePorts:
 
     def __init__(self, numeric: int, names: tuple[PortName, ...], population: Population, table: PortTable) -> None:
         self.numeric, self.names = numeric, names
+        self._at: dict[int, int] = {}
         self._population, self._table = population, table
+
+    def at(self, own: OwnPorts) -> int:
+        """The number of the port set at a destination with these ports of its own."""
+        found = self._at.get(id(own))  # equal ones are the same object, which its population keeps
+        if found is None:
+            found = self.numeric
+            for name in self.names:
+                for port in own.get(name, ()):
+                    found = self._table.union(found, self._table.single(name[0], port))
+            self._at[id(own)] = found
+        return found
 
     @cached_property
     def resolved(self) -> tuple[Ports, ...]:

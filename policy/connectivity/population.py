@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from functools import cached_property
 
 from policy.connectivity.addresses import EVERY_ADDRESS, V6, AddressSet, Interval, interval_of, merged
-from policy.connectivity.bits import bits_of
+from policy.connectivity.bits import bits_of, members
 from policy.connectivity.endpoints import STRANGER, Endpoint, EndpointKind, unlisted
 from policy.connectivity.selections import Block, Profile
 from policy.connectivity.topology import Cluster, Outside
@@ -27,6 +27,7 @@ PortName = tuple[str, str]
 OwnPorts = Mapping[PortName, Sequence[int]]
 """The ports of a pod that have a name; equal ones are the same object."""
 
+_MAIN, _SIDECAR = Role.MAIN, Role.SIDECAR
 _NO_LABELS: Mapping[str, str] = {}
 
 
@@ -188,11 +189,16 @@ class Population:
         unstated = (number for number, item in enumerate(self._declared, self.in_git) if not item.ports)
         return bits_of(unstated) | self.undeclared
 
+    @cached_property
+    def numbers_with_unknown_ports(self) -> frozenset[int]:
+        """The same, by their numbers."""
+        return frozenset(members(self.with_unknown_ports))
+
     def own_ports(self, number: int) -> OwnPorts:
         """The ports of a pod that have a name: by protocol and name."""
         found = self._own_ports.get(number)
         if found is None:
-            named = list(self._named(number))
+            named = self._named(number)
             if len(named) == 1:
                 key: tuple[tuple[PortName, tuple[int, ...]], ...] = ((named[0][0], (named[0][1],)),)
             else:
@@ -206,17 +212,20 @@ class Population:
             found = self._own_ports[number] = same
         return found
 
-    def _named(self, number: int) -> Iterable[tuple[PortName, int]]:
+    def _named(self, number: int) -> Sequence[tuple[PortName, int]]:
         if number >= self.in_git:
             outside = self.outside_of(number)
             return [((port.protocol, port.name), port.number) for port in outside.ports] if outside else []
-        return [
-            ((port.protocol or "TCP", port.name), port.container_port)
-            for container in self._workloads[number].containers
-            if container.role is Role.MAIN or container.role is Role.SIDECAR
-            for port in container.spec.ports or ()
-            if port.name
-        ]
+        found: list[tuple[PortName, int]] = []
+        for container in self._workloads[number].containers:
+            role = container.role
+            if role is _MAIN or role is _SIDECAR:
+                found += [
+                    ((port.protocol or "TCP", port.name), port.container_port)
+                    for port in container.spec.ports or ()
+                    if port.name
+                ]
+        return found
 
     def ports_text(self, endpoint: Endpoint) -> str:
         """The named ports of an endpoint, for people: ``http TCP 8080``."""

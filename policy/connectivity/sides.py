@@ -13,7 +13,7 @@ import msgspec
 from policy.connectivity.addresses import NO_ADDRESSES, AddressSet, Interval, holds_address, union
 from policy.connectivity.bits import bits_of, few_members, members
 from policy.connectivity.policies import CompiledPolicy, CompiledRule, Direction
-from policy.connectivity.population import OwnPorts, Population
+from policy.connectivity.population import Population
 from policy.connectivity.ports import FIRST_PORT, LAST_PORT, PortRange, PortTable
 
 End = int | Interval
@@ -177,7 +177,7 @@ class Side:
                 has_names = True
             if not rule.peers.is_certain:
                 is_certain = False
-        is_unknown = has_names and self._population.with_unknown_ports >> number & 1
+        is_unknown = has_names and number in self._population.numbers_with_unknown_ports
         if has_names and (self.direction == "egress" or is_unknown):
             is_certain = False
         if len(rules) == 1:
@@ -195,7 +195,9 @@ class Side:
 
     def _bounds(self, rules: Sequence[CompiledRule], number: int, *, is_certain: bool) -> tuple[Grants, Grants]:
         surely = self.of_rules(rules, number, 0)
-        possibly = surely if is_certain else self.of_rules(rules, number, 1)
+        if is_certain:
+            return surely, surely
+        possibly = self.of_rules(rules, number, 1)
         return surely, surely if possibly.is_alike(surely) else possibly
 
     def of_rules(self, rules: Sequence[CompiledRule], number: int, bound: int) -> Grants:
@@ -209,34 +211,36 @@ class Side:
                 self._add_set(sets, rule, number, bound)
             elif peers.numbers:
                 self._add_each(each, rule, number, bound)
-            if peers.addresses:
-                for every in self._to_addresses(rule, number, bound):
-                    addresses[every] = union(addresses.get(every, NO_ADDRESSES), peers.addresses)
+            if peers.addresses:  # which call none of their ports by name
+                ports = rule.ports.numeric if self.direction == "egress" else self.held(rule, number, bound)
+                if ports:
+                    addresses[ports] = union(addresses.get(ports, NO_ADDRESSES), peers.addresses)
         return Grants(sets, addresses, each)
 
     def _add_each(self, each: dict[int, int], rule: CompiledRule, number: int, bound: int) -> None:
         """Adds what a rule grants to its peers, which are few."""
-        ports = rule.ports.numeric
-        is_by_name = bool(rule.ports.names)
-        if is_by_name and self.direction == "ingress":
-            ports = self.held(rule, number, bound)
-            is_by_name = False
-        for other in rule.peers.numbers or ():
-            if is_by_name:
+        numbers, union = rule.peers.numbers or (), self._table.union
+        if rule.ports.names and self.direction == "egress":
+            for other in numbers:
                 ports = self.held(rule, other, bound)
-            if ports:
-                known = each.get(other)
-                each[other] = ports if known is None else self._table.union(known, ports)
+                if ports:
+                    each[other] = union(each[other], ports) if other in each else ports
+            return
+        ports = self.held(rule, number, bound)
+        if ports and not each:
+            each.update(dict.fromkeys(numbers, ports))
+        elif ports:
+            for other in numbers:
+                each[other] = union(each[other], ports) if other in each else ports
 
     def _add_set(self, sets: dict[int, int], rule: CompiledRule, number: int, bound: int) -> None:
         """Adds what a rule grants to its peers, as bits."""
-        numeric, bits = rule.ports.numeric, rule.peers.possibly if bound else rule.peers.surely
-        if not bits:
-            return
-        if numeric:
-            sets[numeric] = self._with(sets[numeric], bits) if numeric in sets else bits
-        if rule.ports.names:
-            for named, others in self._named(rule, number, bits, bound):
+        bits = rule.peers.possibly if bound else rule.peers.surely
+        ports = rule.ports.numeric if self.direction == "egress" else self.held(rule, number, bound)
+        if bits and ports:
+            sets[ports] = self._with(sets[ports], bits) if ports in sets else bits
+        if bits and rule.ports.names and self.direction == "egress":
+            for named, others in self._to_named(rule, bits, bound):
                 sets[named] = self._with(sets[named], others) if named in sets else others
 
     def _with(self, known: int, bits: int) -> int:
@@ -244,24 +248,15 @@ class Side:
         everyone = self._population.everyone
         return everyone if known is everyone or bits is everyone else known | bits
 
-    def _to_addresses(self, rule: CompiledRule, number: int, bound: int) -> Iterator[int]:
-        """The port sets that hold with the addresses of a rule: an address calls none of its ports by name."""
-        if rule.ports.numeric:
-            yield rule.ports.numeric
-        if rule.ports.names and self.direction == "ingress":
-            yield from self._by_name(rule, number, bound)
-
-    def _named(self, rule: CompiledRule, number: int, bits: int, bound: int) -> Iterator[tuple[int, int]]:
-        """Ports by name with the other pods (bits) for which they hold; few destinations are asked one by one."""
-        if self.direction == "ingress":
-            for ports in self._by_name(rule, number, bound):
-                yield ports, bits
-            return
+    def _to_named(self, rule: CompiledRule, bits: int, bound: int) -> Iterator[tuple[int, int]]:
+        """Ports by name with the destinations (bits) that call them so; a few destinations are asked one by one."""
         few = few_members(bits)
         if few is not None:
             for destination in few:
-                for ports in self._numbers(rule, self._population.own_ports(destination)):
-                    yield ports, 1 << destination
+                own = self._population.own_ports(destination)
+                for name in rule.ports.names:
+                    for port in own.get(name, ()):
+                        yield self._table.single(name[0], port), 1 << destination
         else:
             for ports, holders in rule.ports.resolved[1 if rule.ports.numeric else 0 :]:
                 if bits & holders:
@@ -270,26 +265,17 @@ class Side:
         for ports in self._whole(rule) if unstated else ():
             yield ports, unstated
 
-    def _by_name(self, rule: CompiledRule, destination: int, bound: int) -> Iterator[int]:
-        """The port sets that the names of a rule mean at a destination."""
-        yield from self._numbers(rule, self._population.own_ports(destination))
-        if bound and self._population.with_unknown_ports >> destination & 1:
-            yield from self._whole(rule)
-
     def _whole(self, rule: CompiledRule) -> Iterator[int]:
         """Every port of the protocols of ports by name: a pod of which nobody says it may call any number so."""
         for protocol, _ in rule.ports.names:
             yield self._table.number((PortRange(protocol, FIRST_PORT, LAST_PORT),))
 
-    def _numbers(self, rule: CompiledRule, own: OwnPorts) -> Iterator[int]:
-        for name in rule.ports.names:
-            for port in own.get(name, ()):
-                yield self._table.single(name[0], port)
-
     def held(self, rule: CompiledRule, destination: End, bound: int = 1) -> int:
         """The number of the port set that a rule has for a destination, surely (``bound`` 0) or possibly (1)."""
-        found = rule.ports.numeric
-        if rule.ports.names and isinstance(destination, int):
-            for ports in self._by_name(rule, destination, bound):
+        if not rule.ports.names or not isinstance(destination, int):
+            return rule.ports.numeric
+        found = rule.ports.at(self._population.own_ports(destination))
+        if bound and destination in self._population.numbers_with_unknown_ports:
+            for ports in self._whole(rule):
                 found = self._table.union(found, ports)
         return found
