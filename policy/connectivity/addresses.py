@@ -183,7 +183,18 @@ def holds_address(addresses: AddressSet, number: int) -> bool:
 
 def without(interval: Interval, others: Iterable[Interval]) -> AddressSet:
     """What is left of an interval; ``others`` in any order."""
-    return minus((interval,), merged(others))
+    found: list[Interval] = []
+    start, end = interval
+    for first, last in sorted(others):
+        if first > end:
+            break
+        if first > start:
+            found.append(_interval((start, first - 1)))
+        if last >= start:
+            start = last + 1
+    if start <= end:
+        found.append(_interval((start, end)))
+    return tuple(found)
 
 
 def _first(interval: Interval) -> int:

@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple
 
 import msgspec
 
-from policy.connectivity.addresses import interval_of, merged
+from policy.connectivity.addresses import interval_of
 from policy.connectivity.population import OwnPorts, Population, PortName
 from policy.connectivity.ports import (
     DNS_PORTS,
@@ -172,7 +172,7 @@ def _block(cidr: str, *excepted: str) -> Block | str:
         if not (whole.first <= part.first and part.last <= whole.last) or part == whole:
             return f"except {item} is no part of {cidr}"
         parts.append(part)
-    return Block(whole, merged(parts) if len(parts) > 1 else tuple(parts))
+    return Block(whole, tuple(parts))
 
 
 class Compiler:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 
@@ -280,15 +281,22 @@ def _swept(sets: Mapping[AddressSet, Iterable[tuple[int, int]]]) -> Iterator[tup
             changes.setdefault(one.last + 1, []).extend(columns)
     cuts = sorted({*changes, V6} if changes else ())
     state: dict[int, int] = {}
+    row: _Columns = ()
     for first, end in pairwise(cuts):
-        for ports, bits in changes.get(first, ()):
-            left = state.get(ports, 0) ^ bits
-            if left:
-                state[ports] = left
-            else:
-                del state[ports]
-        if state:
-            yield tuple(sorted(state.items())), (Interval(first, end - 1),)
+        changed = changes.get(first, ())
+        if first == V6:  # what goes on from IPv4 to IPv6 ends and begins there
+            times = Counter(map(id, changed))
+            changed = [column for column in changed if times[id(column)] % 2]
+        if changed:
+            for ports, bits in changed:
+                left = state.get(ports, 0) ^ bits
+                if left:
+                    state[ports] = left
+                else:
+                    del state[ports]
+            row = tuple(sorted(state.items()))
+        if row:
+            yield row, (Interval(first, end - 1),)
 
 
 def groups_of(sets: Iterable[AddressSet], everything: AddressSet) -> Iterator[AddressSet]:

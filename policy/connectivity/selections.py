@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
-from typing import NamedTuple
 
 import msgspec
 
-from policy.connectivity.addresses import PRIVATE, AddressSet, Interval, common, interval_of, minus
+from policy.connectivity.addresses import PRIVATE, AddressSet, Interval, common, interval_of, merged, minus, without
 from policy.connectivity.bits import bits_of, few_members, members
 from policy.manifests.selectors import LabelSelector
 
@@ -107,15 +106,19 @@ def selection(surely: int, possibly: int, addresses: AddressSet = ()) -> Selecti
     return Selection(None, (surely, possibly), addresses)
 
 
-class Block(NamedTuple):
-    """An ipBlock: the addresses of ``cidr`` without those of ``excepted``."""
+class Block(msgspec.Struct, frozen=True, gc=False):
+    """An ipBlock: the addresses of ``cidr`` without those of ``parts``, which may overlap."""
 
     cidr: Interval
-    excepted: AddressSet = ()
+    parts: tuple[Interval, ...] = ()
+
+    @property
+    def excepted(self) -> AddressSet:
+        return merged(self.parts)
 
     @property
     def addresses(self) -> AddressSet:
-        return minus((self.cidr,), self.excepted)
+        return without(self.cidr, self.parts) if self.parts else (self.cidr,)
 
 
 @cache

@@ -175,7 +175,7 @@ class Side:
         for rule in rules:
             if rule.ports.names:
                 has_names = True
-            if not rule.peers.is_certain:
+            if rule.peers.numbers is None and not rule.peers.is_certain:
                 is_certain = False
         is_unknown = has_names and number in self._population.numbers_with_unknown_ports
         if has_names and (self.direction == "egress" or is_unknown):
