@@ -14,6 +14,7 @@ from policy.connectivity.addresses import AddressSet, common, minus
 from policy.connectivity.bits import members
 from policy.connectivity.differences import beyond
 from policy.connectivity.endpoints import Endpoint
+from policy.connectivity.granted import Granted
 from policy.connectivity.leaking import Leaking
 from policy.connectivity.leaks import Bundle, Leak
 from policy.connectivity.matrix import Connectivity
@@ -21,7 +22,7 @@ from policy.connectivity.policies import PEERS, CompiledRule, Direction
 from policy.connectivity.population import outside_endpoint
 from policy.connectivity.ports import PortSet, PortTable
 from policy.connectivity.sides import Grants, Side
-from policy.connectivity.stated import Granted, Stated
+from policy.connectivity.stated import Stated
 from policy.connectivity.topology import Flow, Topology
 from policy.findings import Field
 from policy.manifests.resources import NetworkPolicyPeer

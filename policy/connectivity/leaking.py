@@ -13,6 +13,7 @@ import msgspec
 from policy.connectivity.addresses import NO_ADDRESSES, common, minus
 from policy.connectivity.bits import bits_of, members
 from policy.connectivity.differences import Among, beyond
+from policy.connectivity.granted import Granted
 from policy.connectivity.leaks import Bundle
 from policy.connectivity.matrix import Connectivity
 from policy.connectivity.policies import CompiledRule, Direction
@@ -20,7 +21,7 @@ from policy.connectivity.ports import PortTable
 from policy.connectivity.rows import disjoint
 from policy.connectivity.selections import Ends
 from policy.connectivity.sides import NOTHING, Grants, Side
-from policy.connectivity.stated import Granted, Stated
+from policy.connectivity.stated import Stated
 
 
 class _Senders(msgspec.Struct, frozen=True, eq=False):

@@ -12,69 +12,16 @@ from functools import cached_property
 import msgspec
 
 from policy.connectivity.addresses import NO_ADDRESSES, AddressSet, Interval, holds_address, interval_of, minus, union
-from policy.connectivity.bits import are_few, bits_of, few_members, members
+from policy.connectivity.bits import are_few, bits_of, members
 from policy.connectivity.endpoints import Endpoint
+from policy.connectivity.granted import NOBODY, Bounds, Granted, Group, group_of, together
 from policy.connectivity.matrix import Connectivity
-from policy.connectivity.ports import PROTOCOLS, PortRange, PortSet, PortTable, port_set
+from policy.connectivity.ports import PROTOCOLS, PortRange, PortSet, port_set
 from policy.connectivity.selections import Ends
-from policy.connectivity.sides import NOTHING, End, Grants
+from policy.connectivity.sides import End
 from policy.connectivity.topology import Flow, FlowEnd, FlowPort, Outside, Topology
 from policy.manifests.ports import target_port
 from policy.manifests.workloads import Workload
-
-
-class Granted:
-    """What the contract grants each end: by the number of a pod, and the number of a port set, the other ends."""
-
-    def __init__(self, table: PortTable) -> None:
-        self._table = table
-        self._each: dict[int, dict[int, int]] = {}
-        self._sets: dict[int, dict[int, int]] = {}
-        self.addresses: dict[int, dict[int, AddressSet]] = {}
-
-    def add(self, ends: Iterable[int], ports: int, others: _End) -> None:
-        """Grants the same to each of the ends."""
-        few = others.numbers
-        if few is None:
-            self._add_set(ends, ports, others.ends)
-            return
-        granted = self._each
-        for number in ends if few else ():
-            row = granted.get(number)
-            if row is None:
-                granted[number] = dict.fromkeys(few, ports)
-                continue
-            for other in few:
-                row[other] = self._table.union(row[other], ports) if other in row else ports
-
-    def _add_set(self, ends: Iterable[int], ports: int, others: Ends) -> None:
-        for number in ends:
-            if others.pods:
-                row = self._sets.setdefault(number, {})
-                row[ports] = row.get(ports, 0) | others.pods
-            if others.addresses:
-                to = self.addresses.setdefault(number, {})
-                to[ports] = union(to.get(ports, NO_ADDRESSES), others.addresses)
-
-    def is_alike(self, number: int, grants: Grants) -> bool:
-        """Whether an end is granted the same, written alike; what is not may be the same all the same."""
-        nothing: Mapping[int, int] = NOTHING.sets
-        return (
-            self._each.get(number, nothing) == grants.each
-            and self._sets.get(number, nothing) == grants.sets
-            and self.addresses.get(number, NOTHING.addresses) == grants.addresses
-        )
-
-    def of(self, number: int) -> Grants:
-        """What is granted to an end."""
-        nothing: Mapping[int, int] = NOTHING.sets
-        each, sets = self._each.get(number, nothing), self._sets.get(number, nothing)
-        return Grants(sets, self.addresses.get(number, NOTHING.addresses), each)
-
-    @property
-    def numbers(self) -> Iterable[int]:
-        """The ends to which something is granted."""
-        return self._each.keys() | self._sets.keys() | self.addresses.keys()
 
 
 class UnknownEnd(msgspec.Struct, frozen=True):
@@ -91,38 +38,6 @@ class UnknownPort(msgspec.Struct, frozen=True):
     destination: Endpoint
 
 
-class _End(msgspec.Struct, eq=False, gc=False):
-    """Ends of connections: a few pods by their numbers, or sets."""
-
-    numbers: Sequence[int] | None
-    known: Ends | None = None
-
-    @property
-    def ends(self) -> Ends:
-        if self.known is None:
-            self.known = Ends(bits_of(self.numbers or ()))
-        return self.known
-
-    @property
-    def members(self) -> Iterable[int]:
-        """The numbers of its pods."""
-        return members(self.ends.pods) if self.numbers is None else self.numbers
-
-    @property
-    def has_pods(self) -> bool:
-        return bool(self.ends.pods if self.numbers is None else self.numbers)
-
-
-class _Ends(msgspec.Struct, frozen=True, eq=False, gc=False):
-    """An end of a flow: what it permits, and what must work; one object where both are the same."""
-
-    permitted: _End
-    required: _End
-
-
-_NOBODY = _Ends(_End(()), _End(()))
-
-
 class _Ported(msgspec.Struct, frozen=True):
     """A port set by its number, and the destinations that it holds for; None where that is all of the flow's."""
 
@@ -134,8 +49,8 @@ class _Together(msgspec.Struct, frozen=True):
     """Flows that state the same destinations and ports, and the sources of each."""
 
     flows: list[Flow]
-    sources: list[_Ends]
-    destinations: _Ends
+    sources: list[Bounds]
+    destinations: Bounds
     ports: Sequence[_Ported]
 
 
@@ -154,7 +69,7 @@ class Stated:
         self.out_permitted, self.in_permitted = Granted(self._table), Granted(self._table)
         self.out_required, self.in_required = self.out_permitted, self.in_permitted
         self._named: list[int] = []
-        self._resolved: dict[tuple[str, str, str], _Ends] = {}
+        self._resolved: dict[tuple[str, str, str], Bounds] = {}
         self._named_ports: dict[object, int] = {}
         self._stated = tuple(self._resolve_all(topology.flows))
         self._grant(self.out_permitted, self.in_permitted, permitted=True)
@@ -168,8 +83,8 @@ class Stated:
 
     def _resolve_all(self, flows: Iterable[Flow]) -> Iterator[_Together]:
         """The flows by what stands behind the arrow; that and what stands before it is resolved once for each text."""
-        groups: dict[str, tuple[list[Flow], list[_Ends]]] = {}
-        known: dict[str, _Ends] = {}
+        groups: dict[str, tuple[list[Flow], list[Bounds]]] = {}
+        known: dict[str, Bounds] = {}
         for flow in flows:
             before, _, behind = flow.text.partition("->")
             sources = known.get(before)
@@ -187,7 +102,7 @@ class Stated:
         for group in groups.values():
             yield self._together(*group)
 
-    def _together(self, flows: list[Flow], sources: list[_Ends]) -> _Together:
+    def _together(self, flows: list[Flow], sources: list[Bounds]) -> _Together:
         """Flows whose texts are the same behind the arrow."""
         unknown = len(self.unknown_ends)
         destinations = self._ends(flows[0].destinations)
@@ -205,14 +120,14 @@ class Stated:
         for stated in self._stated:
             to = stated.destinations.permitted if permitted else stated.destinations.required
             sources = [each.permitted if permitted else each.required for each in stated.sources]
-            together = sources[0] if len(sources) == 1 else _all(sources)
+            callers = together(sources)
             for ported in stated.ports:
-                others = to if ported.holders is None else _held(to, ported.holders)
+                others = to if ported.holders is None else to.holding(ported.holders)
                 for some in sources:
                     if some.has_pods:
                         outgoing.add(some.members, ported.ports, others)
                 if others.has_pods:
-                    incoming.add(others.members, ported.ports, together)
+                    incoming.add(others.members, ported.ports, callers)
 
     @property
     def unknown_bits(self) -> int:
@@ -225,31 +140,31 @@ class Stated:
         found = (self._population.endpoint(number).workload for number in members(self.unknown_bits))
         return tuple(workload for workload in found if workload is not None)
 
-    def _ends(self, ends: tuple[FlowEnd, ...]) -> _Ends:
-        together: _Ends | None = None
+    def _ends(self, ends: tuple[FlowEnd, ...]) -> Bounds:
+        joined: Bounds | None = None
         resolved = self._resolved
         for end in ends:
             key = (end.namespace, end.kind, end.name)
             found = resolved.get(key)
             if found is None:
                 found = resolved[key] = self._resolve(end)
-            if found is _NOBODY:
+            if found is NOBODY:
                 self.unknown_ends.append(UnknownEnd(end))
-            together = found if together is None else _joined(together, found)
-        return together or _NOBODY
+            joined = found if joined is None else joined.joined(found)
+        return joined or NOBODY
 
-    def _resolve(self, end: FlowEnd) -> _Ends:
+    def _resolve(self, end: FlowEnd) -> Bounds:
         population = self._population
         if end.is_every:
             in_git = (1 << population.in_git) - 1
-            return _Ends(_set(in_git | population.unlisted_beside_workloads), _set(in_git))
+            return Bounds(group_of(in_git | population.unlisted_beside_workloads), group_of(in_git))
         outside = self._outside(end)
         if outside is not None and outside.cidrs:
             return self._addresses(outside)
         if outside is not None:
             bits = 1 << population.number_of[id(outside)]
             unlisted = population.unlisted_in(outside.namespace) if not outside.labels else 0
-            return _Ends(_set(bits | unlisted), _set(bits))
+            return Bounds(group_of(bits | unlisted), group_of(bits))
         numbers = [
             number
             for number in self._by_name.get(end.name, ())
@@ -257,10 +172,10 @@ class Stated:
             and end.kind in ("", population.workload(number).kind)
         ]
         if not numbers:
-            return _NOBODY
+            return NOBODY
         self._named += numbers
-        found = _End(numbers) if are_few(len(numbers)) else _set(bits_of(numbers))
-        return _Ends(found, found)
+        found = Group(numbers) if are_few(len(numbers)) else group_of(bits_of(numbers))
+        return Bounds(found, found)
 
     @cached_property
     def _by_name(self) -> Mapping[str, Sequence[int]]:
@@ -289,7 +204,7 @@ class Stated:
         """The addresses of an outside that a flow with it needs."""
         return self._addresses(outside).required.ends.addresses
 
-    def _addresses(self, outside: Outside) -> _Ends:
+    def _addresses(self, outside: Outside) -> Bounds:
         cluster = self.topology.cluster
         permitted = required = NO_ADDRESSES
         for cidr in outside.cidrs:
@@ -301,9 +216,9 @@ class Stated:
                 if interval.first <= part.first and part.last <= interval.last and part != interval:
                     required = minus(required, (part,))
                     permitted = minus(permitted, (part,)) if network in cluster.pods else permitted
-        return _Ends(_End(None, Ends(0, permitted)), _End(None, Ends(0, required)))
+        return Bounds(Group(None, Ends(0, permitted)), Group(None, Ends(0, required)))
 
-    def _ported(self, flow: Flow, ends: _Ends) -> tuple[list[_Ported], list[tuple[int, int]]]:
+    def _ported(self, flow: Flow, ends: Bounds) -> tuple[list[_Ported], list[tuple[int, int]]]:
         """Each port set of a flow with its destinations; and which of its ports which destinations lack."""
         numeric: list[FlowPort] = []
         found: dict[int, list[int]] = {}
@@ -393,40 +308,6 @@ def _has(ends: Ends, end: End) -> bool:
     if isinstance(end, int):
         return bool(ends.pods >> end & 1)
     return holds_address(ends.addresses, end.first)
-
-
-def _set(pods: int) -> _End:
-    return _End(few_members(pods), Ends(pods))
-
-
-def _held(some: _End, holders: Sequence[int]) -> _End:
-    """Those that are among the holders of a port; all addresses."""
-    if some.numbers is not None:
-        return _End([number for number in some.numbers if number in holders])
-    return _End(None, Ends(some.ends.pods & bits_of(holders), some.ends.addresses))
-
-
-def _all(some: Sequence[_End]) -> _End:
-    numbers: list[int] = []
-    for each in some:
-        if each.numbers is None or not are_few(len(numbers) + len(each.numbers)):
-            break
-        numbers += each.numbers
-    else:
-        return _End(list(dict.fromkeys(numbers)))
-    pods, addresses = 0, NO_ADDRESSES
-    for each in some:
-        pods |= each.ends.pods
-        if each.ends.addresses:
-            addresses = union(addresses, each.ends.addresses)
-    return _End(None, Ends(pods, addresses))
-
-
-def _joined(one: _Ends, other: _Ends) -> _Ends:
-    permitted = _all((one.permitted, other.permitted))
-    if one.permitted is one.required and other.permitted is other.required:
-        return _Ends(permitted, permitted)
-    return _Ends(permitted, _all((one.required, other.required)))
 
 
 def _ranges(port: FlowPort) -> Iterator[PortRange]:

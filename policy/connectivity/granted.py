@@ -1,0 +1,138 @@
+"""Ends of flows as groups, and what flows grant to each end.
+
+Where the other ends are a few pods, as they are in nearly all flows, they are told one by one, else as bits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+
+from policy.connectivity.addresses import NO_ADDRESSES, AddressSet, union
+from policy.connectivity.bits import are_few, bits_of, few_members, members
+from policy.connectivity.ports import PortTable
+from policy.connectivity.selections import Ends
+from policy.connectivity.sides import NOTHING, Grants
+
+
+class Group(msgspec.Struct, eq=False, gc=False):
+    """Ends of connections: a few pods by their numbers, or sets."""
+
+    numbers: Sequence[int] | None
+    known: Ends | None = None
+
+    @property
+    def ends(self) -> Ends:
+        if self.known is None:
+            self.known = Ends(bits_of(self.numbers or ()))
+        return self.known
+
+    @property
+    def members(self) -> Iterable[int]:
+        """The numbers of its pods."""
+        return members(self.ends.pods) if self.numbers is None else self.numbers
+
+    @property
+    def has_pods(self) -> bool:
+        return bool(self.ends.pods if self.numbers is None else self.numbers)
+
+    def holding(self, holders: Sequence[int]) -> Group:
+        """Those of its pods that are among the holders of a port, and all of its addresses."""
+        if self.numbers is not None:
+            return Group([number for number in self.numbers if number in holders])
+        return Group(None, Ends(self.ends.pods & bits_of(holders), self.ends.addresses))
+
+
+def group_of(pods: int) -> Group:
+    """The group of some pods (bits)."""
+    return Group(few_members(pods), Ends(pods))
+
+
+def together(groups: Sequence[Group]) -> Group:
+    """Whoever is in one of the groups."""
+    if len(groups) == 1:
+        return groups[0]
+    numbers: list[int] = []
+    for each in groups:
+        if each.numbers is None or not are_few(len(numbers) + len(each.numbers)):
+            break
+        numbers += each.numbers
+    else:
+        return Group(list(dict.fromkeys(numbers)))
+    pods, addresses = 0, NO_ADDRESSES
+    for each in groups:
+        pods |= each.ends.pods
+        addresses = union(addresses, each.ends.addresses)
+    return Group(None, Ends(pods, addresses))
+
+
+class Bounds(msgspec.Struct, frozen=True, eq=False, gc=False):
+    """An end of a flow: what it permits, and what must work; one object where both are the same."""
+
+    permitted: Group
+    required: Group
+
+    def joined(self, other: Bounds) -> Bounds:
+        """Either of both ends."""
+        permitted = together((self.permitted, other.permitted))
+        if self.permitted is self.required and other.permitted is other.required:
+            return Bounds(permitted, permitted)
+        return Bounds(permitted, together((self.required, other.required)))
+
+
+NOBODY = Bounds(Group(()), Group(()))
+
+
+class Granted:
+    """What the contract grants each end: by the number of a pod, and the number of a port set, the other ends."""
+
+    def __init__(self, table: PortTable) -> None:
+        self._table = table
+        self._each: dict[int, dict[int, int]] = {}
+        self._sets: dict[int, dict[int, int]] = {}
+        self.addresses: dict[int, dict[int, AddressSet]] = {}
+
+    def add(self, ends: Iterable[int], ports: int, others: Group) -> None:
+        """Grants the same to each of the ends."""
+        few = others.numbers
+        if few is None:
+            self._add_set(ends, ports, others.ends)
+            return
+        granted = self._each
+        for number in ends if few else ():
+            row = granted.get(number)
+            if row is None:
+                granted[number] = dict.fromkeys(few, ports)
+                continue
+            for other in few:
+                row[other] = self._table.union(row[other], ports) if other in row else ports
+
+    def _add_set(self, ends: Iterable[int], ports: int, others: Ends) -> None:
+        for number in ends:
+            if others.pods:
+                row = self._sets.setdefault(number, {})
+                row[ports] = row.get(ports, 0) | others.pods
+            if others.addresses:
+                to = self.addresses.setdefault(number, {})
+                to[ports] = union(to.get(ports, NO_ADDRESSES), others.addresses)
+
+    def is_alike(self, number: int, grants: Grants) -> bool:
+        """Whether an end is granted the same, written alike; what is not may be the same all the same."""
+        nothing: Mapping[int, int] = NOTHING.sets
+        return (
+            self._each.get(number, nothing) == grants.each
+            and self._sets.get(number, nothing) == grants.sets
+            and self.addresses.get(number, NOTHING.addresses) == grants.addresses
+        )
+
+    def of(self, number: int) -> Grants:
+        """What is granted to an end."""
+        nothing: Mapping[int, int] = NOTHING.sets
+        each, sets = self._each.get(number, nothing), self._sets.get(number, nothing)
+        return Grants(sets, self.addresses.get(number, NOTHING.addresses), each)
+
+    @property
+    def numbers(self) -> Iterable[int]:
+        """The ends to which something is granted."""
+        return self._each.keys() | self._sets.keys() | self.addresses.keys()
