@@ -59,7 +59,7 @@ def together(groups: Sequence[Group]) -> Group:
             break
         numbers += each.numbers
     else:
-        return Group(list(dict.fromkeys(numbers)))
+        return Group(numbers)
     pods, addresses = 0, NO_ADDRESSES
     for each in groups:
         pods |= each.ends.pods

@@ -355,7 +355,7 @@ def _union(parts: Sequence[Selection]) -> Selection:
             addresses += part.addresses
     merge = merged(addresses) if addresses else ()
     if is_told and are_few(len(numbers)):
-        return Selection(numbers if len(numbers) < 2 else list(dict.fromkeys(numbers)), None, merge, parts)
+        return Selection(numbers, None, merge, parts)
     surely = possibly = bits_of(numbers)
     for part in parts:
         if part.numbers is None:

@@ -49,7 +49,7 @@ class Ends(msgspec.Struct, frozen=True):
 class Selection(msgspec.Struct, eq=False, gc=False):
     """Which pods are selected for certain, and which may be (the first are among them); and addresses, for certain.
 
-    A few pods of which nothing is in doubt are ``numbers``, in whatever order, each once; else that is None and
+    A few pods of which nothing is in doubt are ``numbers``, in whatever order; else that is None and
     ``bounds`` are both sets, one object where nothing is in doubt. The same selectors have the same selection.
     """
 

@@ -49,17 +49,22 @@ _LOOSE_PAIR = Pattern(r"(?<![\w.:/@$}-])([a-z][a-z0-9-]*[a-z0-9](?:\.[a-z0-9-]+)
 _LIBPQ = Pattern(rf"\bhost=({_HOST})(?=[^\n]*\b(?:dbname|user|port)=)(?:[^\n]*?\bport=({_PORT}))?")
 _SETTING = Pattern(r"\s*(?:-\s+)?[\"']?([A-Za-z][\w.-]*)[\"']?\s*[:=]\s*[\"']?([^\"'\s,]+)[\"']?\s*,?\s*")
 _FLAG = Pattern(r"-{0,2}([A-Za-z][\w.-]*)=(.*)", re.DOTALL)
-_COMMANDS = (
-    Pattern(rf"\b(?:nc|ncat|netcat|telnet)(?:\s+-\w+(?:\s+\d+)?)*\s+({_HOST})\s+({_PORT})"),
-    Pattern(
-        r"\b(?:pg_isready|psql|pg_dump|pg_restore|redis-cli|mysql|mysqladmin|mongosh|mongo)\b[^|;&\n]*?"
-        rf"\s(?:-h|--host)[\s=]+[\"']?({_HOST})(?:[^|;&\n]*?\s(?:-[pP]|--port)[\s=]+[\"']?({_PORT}))?"
+_COMMANDS: tuple[tuple[tuple[str, ...], Pattern], ...] = (
+    (
+        ("nc", "netcat", "telnet"),
+        Pattern(rf"\b(?:nc|ncat|netcat|telnet)(?:\s+-\w+(?:\s+\d+)?)*\s+({_HOST})\s+({_PORT})"),
     ),
-    Pattern(rf"\b(?:nslookup|getent\s+hosts)\s+({_HOST})()"),
-    Pattern(rf"--(?:replicaof|slaveof)\s+({_HOST})\s+({_PORT})"),
+    (
+        ("-h",),
+        Pattern(
+            r"\b(?:pg_isready|psql|pg_dump|pg_restore|redis-cli|mysql|mysqladmin|mongosh|mongo)\b[^|;&\n]*?"
+            rf"\s(?:-h|--host)[\s=]+[\"']?({_HOST})(?:[^|;&\n]*?\s(?:-[pP]|--port)[\s=]+[\"']?({_PORT}))?"
+        ),
+    ),
+    (("nslookup", "getent"), Pattern(rf"\b(?:nslookup|getent\s+hosts)\s+({_HOST})()")),
+    (("replicaof", "slaveof"), Pattern(rf"--(?:replicaof|slaveof)\s+({_HOST})\s+({_PORT})")),
 )
-_IN_COMMANDS = ("nc", "netcat", "telnet", "-h", "nslookup", "getent", "slaveof", "replicaof")
-"""Text that none of those commands is without; most commands hold nothing of it."""
+"""Commands that name a host, each with what no text is without that holds it; most texts hold nothing of it."""
 _NGINX = Pattern(r"\b(?:proxy|grpc|fastcgi|uwsgi|scgi|memcached)_pass\s|\bupstream\s+\S+\s*\{")
 _NGINX_UPSTREAM = Pattern(rf"\bupstream\s+(\S+)\s*\{{((?:{_VAR}|[^}}])*)\}}")
 _NGINX_SERVER = Pattern(rf"\bserver\s+({_HOST})(?::({_PORT}))?(?=[\s;])")
@@ -338,10 +343,8 @@ def _qualified(text: str) -> Iterator[Host]:
 
 
 def _commands(text: str) -> Iterator[Host]:
-    if not any(word in text for word in _IN_COMMANDS):
-        return
-    for command in _COMMANDS:
-        for match in command.finditer(text):
+    for words, command in _COMMANDS:
+        for match in command.finditer(text) if any(word in text for word in words) else ():
             host = _host(match[1], match[2] or None, sure=True)
             if host:
                 yield from _at(

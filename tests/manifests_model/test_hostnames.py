@@ -123,6 +123,23 @@ def test_hosts_in_arguments(arguments: list[str], expected: list[str]) -> None:
     assert [f"{index} {shown(host)}" for index, host in hosts_in_arguments(tuple(arguments))] == expected
 
 
+COMMANDS = (
+    *(f"{client} db 7000" for client in ("nc", "ncat", "netcat", "telnet")),
+    *(f"{client} -h db -p 7000" for client in ("pg_isready", "psql", "pg_dump", "pg_restore", "redis-cli")),
+    *(f"{client} --host db --port 7000" for client in ("mysql", "mysqladmin", "mongosh", "mongo")),
+    "nslookup db",
+    "getent hosts db",
+    "redis-server --replicaof db 7000",
+    "redis-server --slaveof db 7000",
+)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_each_command_that_names_a_host(command: str) -> None:
+    expected = "db:7000" if command.endswith("7000") else "db"
+    assert [shown(host) for _, host in hosts_in_arguments(("sh", "-c", command))] == [expected]
+
+
 FILES = {
     "default.conf.template": (
         """
