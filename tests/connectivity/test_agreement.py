@@ -91,13 +91,16 @@ def are_rows_what_is_allowed(seed: int) -> None:
             sources, destinations = (parts(connectivity, ends) for ends in (row.sources, row.destinations))
             for pair in itertools.product(sources, destinations):
                 assert pair not in found or pair[0] == pair[1]
+                assert has_one_in_git(connectivity, pair)
                 found[pair] = row.ports
         for pair in itertools.product(ends, ends):
-            if pair[0] != pair[1] and any(
-                isinstance(end, int) and end < connectivity.population.in_git for end in pair
-            ):
+            if pair[0] != pair[1] and has_one_in_git(connectivity, pair):
                 allowed = connectivity.table.sets[connectivity.number_between(*pair, possibly=bound)]
                 assert found.get(pair, NO_PORTS) == allowed, (pair, bound)
+
+
+def has_one_in_git(connectivity: Connectivity, pair: tuple[End, End]) -> bool:
+    return any(isinstance(end, int) and end < connectivity.population.in_git for end in pair)
 
 
 def parts(connectivity: Connectivity, ends: Iterable[Endpoint]) -> set[End]:
