@@ -38,6 +38,11 @@ class Place(msgspec.Struct, frozen=True, order=True):
     column: int = 1
     end_column: int | None = None
 
+    @property
+    def start(self) -> tuple[str, int, int]:
+        """Where it begins, to sort by: of spans over several lines it is not known where they end."""
+        return self.file, self.line, self.column
+
     def __str__(self) -> str:
         return f"{self.file}:{self.line}"
 

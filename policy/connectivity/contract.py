@@ -129,7 +129,7 @@ class Proof:
             )
             for (source, destination), refused in missing.items()
         ]
-        return tuple(sorted([*found, *to_addresses], key=lambda item: item.flow.place))
+        return tuple(sorted([*found, *to_addresses], key=lambda item: item.flow.place.start))
 
     def _without_addresses(
         self, direction: Direction, number: int, ports: int, missing: AddressSet
@@ -159,7 +159,7 @@ class Proof:
         )
         for direction, granted in stated:
             side = self.connectivity.sides[direction]
-            for number in granted.numbers:
+            for number in sorted(granted.numbers):
                 allowed = side.every[0][number]
                 if allowed is side.open or self._ignored >> number & 1:
                     continue

@@ -10,7 +10,7 @@ from policy.connectivity.dns import missing_dns
 from policy.connectivity.endpoints import Endpoint
 from policy.connectivity.matrix import Connectivity
 from policy.connectivity.policies import DIRECTIONS, CompiledPolicy, Direction
-from policy.connectivity.ports import NO_PORTS, PortSet, difference, intersection
+from policy.connectivity.ports import NO_PORTS, PortSet, intersection
 from policy.connectivity.selections import Ends
 from policy.connectivity.sides import End
 from policy.findings import Field
@@ -77,11 +77,6 @@ class Explanation:
         if self.source == self.destination and self.source.is_pod:
             return self.asked
         return intersection(self.egress.possibly, self.ingress.possibly)
-
-    @property
-    def blocking(self) -> tuple[SideReasons, ...]:
-        """The sides that stop some of the asked ports for certain."""
-        return tuple(side for side in (self.egress, self.ingress) if difference(self.asked, side.possibly))
 
 
 def explain(connectivity: Connectivity, source: Endpoint, destination: Endpoint, asked: PortSet) -> Explanation:

@@ -5,7 +5,7 @@ Where the other ends are a few pods, as they are in nearly all flows, they are t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 
 import msgspec
 
@@ -37,7 +37,7 @@ class Group(msgspec.Struct, eq=False, gc=False):
     def has_pods(self) -> bool:
         return bool(self.ends.pods if self.numbers is None else self.numbers)
 
-    def holding(self, holders: Sequence[int]) -> Group:
+    def holding(self, holders: Set[int]) -> Group:
         """Those of its pods that are among the holders of a port, and all of its addresses."""
         if self.numbers is not None:
             return Group([number for number in self.numbers if number in holders])
@@ -59,7 +59,7 @@ def together(groups: Sequence[Group]) -> Group:
             break
         numbers += each.numbers
     else:
-        return Group(numbers)
+        return Group(list(dict.fromkeys(numbers)))
     pods, addresses = 0, NO_ADDRESSES
     for each in groups:
         pods |= each.ends.pods
@@ -82,6 +82,9 @@ class Bounds(msgspec.Struct, frozen=True, eq=False, gc=False):
 
 
 NOBODY = Bounds(Group(()), Group(()))
+
+
+_NOTHING: Mapping[int, int] = {}
 
 
 class Granted:
@@ -112,24 +115,22 @@ class Granted:
         for number in ends:
             if others.pods:
                 row = self._sets.setdefault(number, {})
-                row[ports] = row.get(ports, 0) | others.pods
+                row[ports] = row[ports] | others.pods if ports in row else others.pods
             if others.addresses:
                 to = self.addresses.setdefault(number, {})
                 to[ports] = union(to.get(ports, NO_ADDRESSES), others.addresses)
 
     def is_alike(self, number: int, grants: Grants) -> bool:
         """Whether an end is granted the same, written alike; what is not may be the same all the same."""
-        nothing: Mapping[int, int] = NOTHING.sets
         return (
-            self._each.get(number, nothing) == grants.each
-            and self._sets.get(number, nothing) == grants.sets
+            self._each.get(number, _NOTHING) == grants.each
+            and self._sets.get(number, _NOTHING) == grants.sets
             and self.addresses.get(number, NOTHING.addresses) == grants.addresses
         )
 
     def of(self, number: int) -> Grants:
         """What is granted to an end."""
-        nothing: Mapping[int, int] = NOTHING.sets
-        each, sets = self._each.get(number, nothing), self._sets.get(number, nothing)
+        each, sets = self._each.get(number, _NOTHING), self._sets.get(number, _NOTHING)
         return Grants(sets, self.addresses.get(number, NOTHING.addresses), each)
 
     @property

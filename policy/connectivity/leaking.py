@@ -7,8 +7,7 @@ leak. So an end whose policies let through no more than flows state need not be 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-
-import msgspec
+from functools import cached_property
 
 from policy.connectivity.addresses import NO_ADDRESSES, common, minus
 from policy.connectivity.bits import bits_of, members
@@ -24,11 +23,21 @@ from policy.connectivity.sides import NOTHING, Grants, Side
 from policy.connectivity.stated import Stated
 
 
-class _Senders(msgspec.Struct, frozen=True, eq=False):
-    """The possible sources of a destination, by the ports on which they may send to it, and all of them."""
+class _Senders:
+    """The possible sources of a destination (bits), by the ports on which they may send to it."""
 
-    by_ports: Mapping[int, int]
-    among: Among
+    def __init__(self, by_ports: Mapping[int, int]) -> None:
+        self.by_ports = by_ports
+
+    @cached_property
+    def among(self) -> Among:
+        together = 0
+        for sources in self.by_ports.values():
+            together |= sources
+        return Among(together)
+
+    def with_more(self, ports: int, sources: int) -> _Senders:
+        return _Senders({**self.by_ports, ports: self.by_ports.get(ports, 0) | sources})
 
 
 class Leaking:
@@ -81,29 +90,28 @@ class Leaking:
     def _with_senders(
         self, destinations: Sequence[int], sending: Iterable[int], unbound: int
     ) -> Iterator[tuple[int, _Senders]]:
-        """Destinations with their possible sources: those of ``sending``, as flows state what others send, and unbound.
+        """Destinations with their possible sources: those of ``sending``, and ``unbound`` (bits).
 
-        Destinations with the same sources have the same object.
+        What other sources send, flows state, so that it cannot leak. Destinations of the same sources share an object.
         """
         senders: dict[int, tuple[Grants, list[int]]] = {}
         for source in sending if destinations else ():
             row = self._egress.every[1][source]
             senders.setdefault(id(row), (row, []))[1].append(source)
-        asked = bits_of(destinations)
-        sent: dict[int, list[tuple[int, int]]] = {}  # by destination: ports, and which of the sets of sources
-        sets: list[int] = []
+        asked, by_default = bits_of(destinations), _Senders({PortTable.ALL: unbound} if unbound else {})
+        found: dict[int, _Senders] = {}
         for row, numbers in senders.values():
+            sources = bits_of(numbers)
+            known: dict[tuple[int, int], tuple[_Senders, _Senders]] = {}  # with more sources, by what it was before
             for ports, others in disjoint(row.pods, self._table).items():
                 for destination in members(others & asked):
-                    sent.setdefault(destination, []).append((ports, len(sets)))
-            sets.append(bits_of(numbers))
-        known: dict[tuple[tuple[int, int], ...], _Senders] = {}
+                    before = found.get(destination, by_default)
+                    both = known.get((id(before), ports))
+                    if both is None:
+                        both = known[id(before), ports] = before, before.with_more(ports, sources)
+                    found[destination] = both[1]
         for destination in destinations:
-            key = tuple(sent.get(destination, ()))
-            found = known.get(key)
-            if found is None:
-                found = known[key] = _senders([(ports, sets[which]) for ports, which in key], unbound)
-            yield destination, found
+            yield destination, found.get(destination, by_default)
 
     def _admitted(self, destination: int, excess: Grants, senders: Mapping[int, int]) -> Iterator[Bundle]:
         """What a destination admits too much, as far as its possible sources send it, and addresses."""
@@ -154,48 +162,38 @@ class Leaking:
         if len(rules) == 1:  # all that is possible comes of it
             yield rules[0], bundle
             return
-        pods, addresses = bundle.others.pods, bundle.others.addresses
+        left = [(bundle.ports, bundle.others)]
         for rule in rules:
-            peers = rule.peers
-            some = pods & (peers.possibly if peers.numbers is None else bits_of(peers.numbers))
-            if some:
-                some &= self._held(side, rule, bundle)
-            others = NO_ADDRESSES
-            if addresses and peers.addresses and self._has_port(side, rule, bundle):
-                others = common(addresses, peers.addresses)
-            if some == pods and others == addresses:  # so it is for most, at the first rule
-                yield rule, Bundle(direction, end, ports, Ends(pods, addresses))
+            held = self._held(side, rule, end)
+            for _ in range(len(left)):
+                ports, others = left.pop(0)
+                for has, some in held:
+                    both = self._table.intersection(ports, has)
+                    found = _common(others, some) if both else Ends(0)
+                    if found:
+                        yield rule, Bundle(direction, end, both, found)
+                        rest = self._table.difference(ports, both)
+                        if rest:
+                            left.append((rest, found))
+                        others = Ends(others.pods ^ found.pods, minus(others.addresses, found.addresses))
+                if others:
+                    left.append((ports, others))
+            if not left:
                 return
-            if some or others:
-                pods, addresses = pods ^ some, minus(addresses, others)
-                yield rule, Bundle(direction, end, ports, Ends(some, others))
 
-    def _has_port(self, side: Side, rule: CompiledRule, bundle: Bundle) -> bool:
-        """Whether a rule has some of the ports, whoever the other end is."""
-        ports = rule.ports.numeric
-        if rule.ports.names and side is self._ingress:
-            ports = side.held(rule, bundle.end)
-        return bool(self._table.intersection(ports, bundle.ports))
-
-    def _held(self, side: Side, rule: CompiledRule, bundle: Bundle) -> int:
-        """Of the pods that a rule possibly admits, those on some of the ports."""
-        if self._has_port(side, rule, bundle):
-            return self._population.everyone
-        if side is self._ingress or not rule.ports.names:
-            return 0
-        granted = side.of_rules([rule], bundle.end, 1)  # of the rule's peers, those that call such a port so
-        return _any(bits for each, bits in granted.pods.items() if self._table.intersection(each, bundle.ports))
+    def _held(self, side: Side, rule: CompiledRule, end: int) -> Sequence[tuple[int, Ends]]:
+        """Whom a rule possibly admits, on which ports; nobody twice."""
+        peers, ports = rule.peers, rule.ports.numeric
+        if rule.ports.names and side is self._egress:
+            granted = side.of_rules([rule], end, 1)
+            pods = disjoint(granted.pods, self._table)
+            some = [(each, Ends(others)) for each, others in pods.items()]
+            return [*some, *((each, Ends(0, others)) for each, others in granted.addresses.items())]
+        if rule.ports.names:
+            ports = side.held(rule, end)
+        bits = peers.possibly if peers.numbers is None else bits_of(peers.numbers)
+        return [(ports, Ends(bits, peers.addresses))]
 
 
-def _senders(some: Iterable[tuple[int, int]], unbound: int) -> _Senders:
-    by_ports = {PortTable.ALL: unbound} if unbound else {}
-    for ports, sources in some:
-        by_ports[ports] = by_ports.get(ports, 0) | sources
-    return _Senders(by_ports, Among(_any(by_ports.values())))
-
-
-def _any(sets: Iterable[int]) -> int:
-    found = 0
-    for bits in sets:
-        found |= bits
-    return found
+def _common(some: Ends, others: Ends) -> Ends:
+    return Ends(some.pods & others.pods, common(some.addresses, others.addresses))

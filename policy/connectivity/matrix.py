@@ -10,8 +10,8 @@ Two answers stand beside each other, since not everything is known: *surely* (fo
 labels of a namespace that is not in the overlay, and where an ipBlock holds the network of the pods (the declared
 ``cluster.pods``, else private addresses) or, for pods on the host's network, addresses of nodes: plugins differ in it.
 
-Selections are integers used as bit sets over the numbers of a ``Population``; what a pod may do is worked out once for
-all pods that the same policies select.
+A few pods are told by their numbers in a ``Population``, more as integers used as bit sets over these numbers; what a
+pod may do is worked out once for all pods that the same policies select.
 """
 
 from __future__ import annotations

@@ -200,10 +200,7 @@ class Compiler:
         if selector is not None and selector.match_expressions and (problem := _selector_problem(selector)):
             self._problem(policy.field("spec", "podSelector"), problem)
             return CompiledPolicy(policy, NOBODY, rules)
-        subjects = self._selecting.simple(namespace, selector, None)
-        if subjects is None:
-            subjects = self._selecting.subjects(namespace, selector)
-        return CompiledPolicy(policy, subjects, rules)
+        return CompiledPolicy(policy, self._selecting.subjects(namespace, selector), rules)
 
     def _types(self, policy: NetworkPolicy, types: Sequence[str]) -> None:
         for position, kind in enumerate(types):

@@ -129,7 +129,7 @@ class Purpose:
             if other is not rule and key_of(other) not in unneeded
         ]
         without = self._proof.lacking(wanted, others, end)
-        return bool(beyond(without, self._proof.lacking(wanted, [*others, rule], end), self._table, 0))
+        return bool(beyond(without, self._proof.lacking(wanted, [*others, rule], end), self._table, 1 << end))
 
     def _excessive(self, rule: CompiledRule, ends: Sequence[int]) -> Iterator[Needless]:
         """The first connection that a rule allows, no flow states, and the other end stops; addresses stop none."""

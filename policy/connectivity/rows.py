@@ -76,27 +76,31 @@ def one_by_one(row: Mapping[int, int], table: PortTable) -> dict[int, int] | Non
     found: dict[int, int] = {}
     for ports, others in row.items():
         numbers = few_members(others)
-        if numbers is None or not are_few(len(found)):
+        if numbers is None:
             return None
         for number in numbers:
             known = found.get(number)
             found[number] = ports if known is None else table.union(known, ports)
+        if not are_few(len(found)):
+            return None
     return found
 
 
 class _Met(msgspec.Struct, frozen=True, eq=False, gc=False):
-    """What a source reaches; ``key`` is the same for the same, and empty where that is nothing.
+    """What a source reaches: a few destinations in order, with the port set of each, or by port set as bits."""
 
-    It holds the port set of each destination, or where they are many (``sets``) the destinations of each port set.
-    """
-
-    key: tuple[tuple[int, int], ...]
+    each: tuple[tuple[int, int], ...]
     sets: Mapping[int, int] | None = None
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """The same for the same, and empty where that is nothing."""
+        return self.each if self.sets is None else ("sets", *sorted(self.sets.items()))
 
     @property
     def row(self) -> Mapping[int, int]:
         """Each port set with the destinations reached on exactly these ports."""
-        return sets_of(dict(self.key)) if self.sets is None else self.sets
+        return sets_of(dict(self.each)) if self.sets is None else self.sets
 
 
 class _Meeting:
@@ -173,7 +177,7 @@ class _Meeting:
         if source >= self._population.in_git:
             found = [item for item in found if item[0] < self._population.in_git]
         found.sort()
-        return _Met(tuple(found))
+        return _Met(tuple(found)) if are_few(len(found)) else _Met((), sets_of(dict(found)))
 
     def transposed(self, sent: Mapping[int, int], source: int) -> _Met:
         """What a source reaches that sends to many."""
@@ -184,7 +188,7 @@ class _Meeting:
         if found is None:
             row = self._met(sent, (*(few.items()),) if few else (), many, asked)
             each = one_by_one(row, self._table)
-            found = _Met(tuple(sorted(row.items())), row) if each is None else _Met(tuple(sorted(each.items())))
+            found = _Met((), row) if each is None else _Met(tuple(sorted(each.items())))
             if not few:
                 self._known[key] = found
         return found

@@ -1,7 +1,7 @@
 """Whom the selectors and ipBlocks of policies select, of the pods of a population.
 
-A selection is a pair (surely, possibly): they differ where labels are not known, such as ``pod-template-hash``, and
-where a plugin may decide, such as an ipBlock that holds the pod network. Each distinct selector is answered once.
+Whom one surely and possibly selects differs where labels are not known, such as ``pod-template-hash``, and where a
+plugin may decide, such as an ipBlock that holds the pod network. Each distinct selector is answered once.
 """
 
 from __future__ import annotations

@@ -49,7 +49,7 @@ class Ends(msgspec.Struct, frozen=True):
 class Selection(msgspec.Struct, eq=False, gc=False):
     """Which pods are selected for certain, and which may be (the first are among them); and addresses, for certain.
 
-    A few pods of which nothing is in doubt are ``numbers``, in whatever order; else that is None and
+    A few pods of which nothing is in doubt are ``numbers``, in whatever order, perhaps twice; else that is None and
     ``bounds`` are both sets, one object where nothing is in doubt. The same selectors have the same selection.
     """
 
@@ -107,18 +107,18 @@ def selection(surely: int, possibly: int, addresses: AddressSet = ()) -> Selecti
 
 
 class Block(msgspec.Struct, frozen=True, gc=False):
-    """An ipBlock: the addresses of ``cidr`` without those of ``parts``, which may overlap."""
+    """An ipBlock: the addresses of ``cidr`` without those of ``cut``, which may overlap."""
 
     cidr: Interval
-    parts: tuple[Interval, ...] = ()
+    cut: tuple[Interval, ...] = ()
 
     @property
     def excepted(self) -> AddressSet:
-        return merged(self.parts)
+        return merged(self.cut)
 
     @property
     def addresses(self) -> AddressSet:
-        return without(self.cidr, self.parts) if self.parts else (self.cidr,)
+        return without(self.cidr, self.cut) if self.cut else (self.cidr,)
 
 
 @cache

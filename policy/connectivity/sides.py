@@ -11,7 +11,7 @@ from functools import cached_property
 import msgspec
 
 from policy.connectivity.addresses import NO_ADDRESSES, AddressSet, Interval, holds_address, union
-from policy.connectivity.bits import bits_of, few_members, members
+from policy.connectivity.bits import are_few, bits_of, few_members, members
 from policy.connectivity.policies import CompiledPolicy, CompiledRule, Direction
 from policy.connectivity.population import Population
 from policy.connectivity.ports import FIRST_PORT, LAST_PORT, PortRange, PortTable
@@ -151,10 +151,6 @@ class Side:
         """What is granted for certain."""
         return self.granted(number, possibly=False)
 
-    def possibly(self, number: int) -> Grants:
-        """What may be granted."""
-        return self.granted(number, possibly=True)
-
     def _granted(self, number: int) -> tuple[Grants, Grants]:
         surely = self._selecting.get(number, ())
         if not self._doubtful:
@@ -211,11 +207,26 @@ class Side:
                 self._add_set(sets, rule, number, bound)
             elif peers.numbers:
                 self._add_each(each, rule, number, bound)
-            if peers.addresses:  # which call none of their ports by name
-                ports = rule.ports.numeric if self.direction == "egress" else self.held(rule, number, bound)
-                if ports:
-                    addresses[ports] = union(addresses.get(ports, NO_ADDRESSES), peers.addresses)
+                if not are_few(len(each)):
+                    return self._of_many(rules, number, bound)
+            if peers.addresses:
+                self._add_addresses(addresses, rule, number, bound)
         return Grants(sets, addresses, each)
+
+    def _of_many(self, rules: Sequence[CompiledRule], number: int, bound: int) -> Grants:
+        """The same where few peers of each rule are many together."""
+        sets: dict[int, int] = {}
+        addresses: dict[int, AddressSet] = {}
+        for rule in rules:
+            self._add_set(sets, rule, number, bound)
+            self._add_addresses(addresses, rule, number, bound)
+        return Grants(sets, addresses)
+
+    def _add_addresses(self, addresses: dict[int, AddressSet], rule: CompiledRule, number: int, bound: int) -> None:
+        """Adds what a rule grants to addresses, which call none of their ports by name."""
+        ports = rule.ports.numeric if self.direction == "egress" else self.held(rule, number, bound)
+        if ports and rule.peers.addresses:
+            addresses[ports] = union(addresses.get(ports, NO_ADDRESSES), rule.peers.addresses)
 
     def _add_each(self, each: dict[int, int], rule: CompiledRule, number: int, bound: int) -> None:
         """Adds what a rule grants to its peers, which are few."""

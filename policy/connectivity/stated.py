@@ -6,7 +6,7 @@ permit the declared network of the pods, and does not need the networks of pods,
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from functools import cached_property
 
 import msgspec
@@ -42,7 +42,7 @@ class _Ported(msgspec.Struct, frozen=True):
     """A port set by its number, and the destinations that it holds for; None where that is all of the flow's."""
 
     ports: int
-    holders: Sequence[int] | None
+    holders: Set[int] | None
 
 
 class _Together(msgspec.Struct, frozen=True):
@@ -78,8 +78,8 @@ class Stated:
             self.out_required, self.in_required = Granted(self._table), Granted(self._table)
             self._grant(self.out_required, self.in_required, permitted=False)
         self._ends(topology.silent)
-        self.unknown_ends.sort(key=lambda item: item.end.place)
-        self.unknown_ports.sort(key=lambda item: item.port.place)
+        self.unknown_ends.sort(key=lambda item: item.end.place.start)
+        self.unknown_ports.sort(key=lambda item: item.port.place.start)
 
     def _resolve_all(self, flows: Iterable[Flow]) -> Iterator[_Together]:
         """The flows by what stands behind the arrow; that and what stands before it is resolved once for each text."""
@@ -223,9 +223,7 @@ class Stated:
         numeric: list[FlowPort] = []
         found: dict[int, list[int]] = {}
         lacking: list[tuple[int, int]] = []
-        pods = [*ends.permitted.members]
-        if ends.required is not ends.permitted:
-            pods = [*members(ends.permitted.ends.pods | ends.required.ends.pods)]
+        pods = dict.fromkeys(ends.permitted.members)  # among them are all of those that are required
         for position, port in enumerate(flow.ports):
             if not port.name and not port.of_service:
                 numeric.append(port)
@@ -237,7 +235,7 @@ class Stated:
                     else:
                         lacking.append((position, number))
         is_alike = len(found) == 1 and not lacking
-        ported = [_Ported(ports, None if is_alike else holders) for ports, holders in found.items()]
+        ported = [_Ported(ports, None if is_alike else frozenset(holders)) for ports, holders in found.items()]
         if numeric:
             ports = self._table.number(port_set(each for port in numeric for each in _ranges(port)))
             ported.insert(0, _Ported(ports, None))
@@ -286,7 +284,7 @@ class Stated:
             ):
                 both = zip(stated.flows, stated.sources, strict=True)
                 found.extend(flow for flow, sources in both if _has(sources.required.ends, source))
-        return min(found, key=lambda flow: flow.place)
+        return min(found, key=lambda flow: flow.place.start)
 
     @cached_property
     def _by_source(self) -> Mapping[int, Sequence[_Together]]:

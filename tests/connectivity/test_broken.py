@@ -69,3 +69,12 @@ def test_each_outside_that_a_flow_names_is_told(tmp_path: Path) -> None:
     found = broken(tmp_path, {"a": [ONE], "b": [OTHER]}, "web -> a, b : TCP 80")
 
     assert [(name, ports) for _, name, ports in found] == [("a", "TCP 80"), ("b", "TCP 80")]
+
+
+def test_unknown_ends_of_a_flow_over_several_lines_are_told_in_order(tmp_path: Path) -> None:
+    file = tmp_path / "topology.yaml"
+    file.write_text("flows:\n  - >-\n    nope, nada\n    -> web : TCP 80\n")
+    topology = load_topology(file)
+    stated = Proof(Connectivity(Index(resources([POD, DENY]))), topology).stated
+
+    assert [each.end.name for each in stated.unknown_ends] == ["nope", "nada"]

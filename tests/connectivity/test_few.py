@@ -6,6 +6,7 @@ import itertools
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,7 +21,9 @@ from policy.manifests.decode import resources_of
 from policy.manifests.index import Index
 from tools.bench_connectivity import SHAPES, Service, manifests_of, services_of, topology_of
 
+from .fast import resources
 from .few import few_are
+from .random_clusters import workload
 
 WORKLOADS = 130
 MORE = (
@@ -64,10 +67,10 @@ def called(end: Endpoint) -> str:
 
 def leaks(proof: Proof) -> set[tuple[object, ...]]:
     return {
-        (str(leak.by.at) if leak.by else "", bundle.direction, bundle.end, number, bundle.others.addresses)
+        (str(leak.by.at) if leak.by else "", each.direction, each.end, each.ports, number, each.others.addresses)
         for leak in proof.leaks
-        for bundle in leak.bundles
-        for number in (*members(bundle.others.pods), None)
+        for each in leak.bundles
+        for number in (*members(each.others.pods), None)
     }
 
 
@@ -92,3 +95,69 @@ def test_what_is_found_does_not_depend_on_it(shape: str, tmp_path: Path) -> None
         assert another == found[0]
     assert all(found[0][0])
     assert found[0][1] or found[0][2]
+
+
+@pytest.mark.parametrize("few", [0, 64])
+def test_each_of_two_rules_for_a_peer_leaks_its_own_ports(tmp_path: Path, few: int) -> None:
+    documents = [pod("a"), pod("b"), policy("b", [({"app": "a"}, 80), ({"app": "a"}, 81)])]
+    with few_are(few):
+        proof = proof_of(tmp_path, documents, [], silent=["a", "b"])
+        found = [(leak.by.position, described(leak.ports)) for leak in proof.leaks if leak.by]
+
+    assert found == [(0, "TCP 80"), (1, "TCP 81")]
+
+
+@pytest.mark.parametrize("few", [0, 64])
+def test_sources_that_reach_the_same_are_one_row_however_that_is_written(tmp_path: Path, few: int) -> None:
+    """One destination of many by two rules of 40 labels each, the other by one of 80."""
+    names = [f"d{number}" for number in range(80)]
+    targets = [pod(name, number=f"n{number}", half=f"h{number // 40}", kind="d") for number, name in enumerate(names)]
+    by_halves = egress("s1", [[{"app": name} for name in names[:40]], [{"app": name} for name in names[40:]]])
+    documents = [pod("s1"), pod("s2"), *targets, by_halves, egress("s2", [[{"kind": "d"}]])]
+    with few_are(few):
+        connectivity = proof_of(tmp_path, documents, [], silent=[]).connectivity
+        found = [[end.name for end in row.sources] for row in connectivity.rows() if len(row.destinations) == 80]
+
+    assert found == [["s1", "s2"]]
+
+
+@pytest.mark.parametrize("few", [0, 64])
+def test_a_destination_that_lacks_a_port_by_name_is_told_once_and_permitted_nothing(tmp_path: Path, few: int) -> None:
+    documents = [pod("a"), pod("b", port=80), pod("c"), policy("c", [({"app": "a"}, 80)])]
+    with few_are(few):
+        proof = proof_of(tmp_path, documents, ["a -> b, c, Pod/c : http"], silent=[])
+        unknown = [(each.port.name, each.destination.name) for each in proof.stated.unknown_ports]
+        leaking = [leak.destination.name for leak in proof.leaks if leak.by]
+
+    assert unknown == [("http", "c")]
+    assert leaking == ["c"]
+
+
+def pod(name: str, port: int | None = None, **labels: str) -> dict[str, Any]:
+    ports = [{"name": "http", "containerPort": port}] if port else []
+    return workload("Pod", "shop", name, {"app": name, **labels}, {"containers": [{"name": "app", "ports": ports}]})
+
+
+def policy(name: str, rules: Sequence[tuple[dict[str, str], int]]) -> dict[str, Any]:
+    ingress = [
+        {"from": [{"podSelector": {"matchLabels": labels}}], "ports": [{"port": port}]} for labels, port in rules
+    ]
+    return _policy(name, {"policyTypes": ["Ingress"], "ingress": ingress})
+
+
+def egress(name: str, rules: Sequence[Sequence[dict[str, str]]]) -> dict[str, Any]:
+    to = [{"to": [{"podSelector": {"matchLabels": labels}} for labels in peers]} for peers in rules]
+    return _policy(name, {"policyTypes": ["Egress"], "egress": to})
+
+
+def _policy(name: str, spec: dict[str, Any]) -> dict[str, Any]:
+    metadata = {"name": name, "namespace": "shop"}
+    spec = {"podSelector": {"matchLabels": {"app": name}}, **spec}
+    return {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": metadata, "spec": spec}
+
+
+def proof_of(folder: Path, documents: Sequence[dict[str, Any]], flows: Sequence[str], silent: Sequence[str]) -> Proof:
+    file = folder / "topology.yaml"
+    file.write_text(json.dumps({"flows": [*flows], "silent": [*silent]}))
+    topology = load_topology(file)
+    return Proof(Connectivity(Index(resources(documents)), topology.outside.values(), topology.cluster), topology)
