@@ -127,7 +127,7 @@ class Proof:
                 self._population.endpoint(destination),
                 {direction: self._table.sets[ports] for direction, ports in refused.items()},
             )
-            for (source, destination), refused in missing.items()
+            for (source, destination), refused in sorted(missing.items(), key=lambda item: item[0])
         ]
         return tuple(sorted([*found, *to_addresses], key=lambda item: item.flow.place.start))
 

@@ -36,9 +36,6 @@ class _Senders:
             together |= sources
         return Among(together)
 
-    def with_more(self, ports: int, sources: int) -> _Senders:
-        return _Senders({**self.by_ports, ports: self.by_ports.get(ports, 0) | sources})
-
 
 class Leaking:
     """Finds what leaks; ``ignored`` are ends (bits) of which nothing is said."""
@@ -98,20 +95,28 @@ class Leaking:
         for source in sending if destinations else ():
             row = self._egress.every[1][source]
             senders.setdefault(id(row), (row, []))[1].append(source)
-        asked, by_default = bits_of(destinations), _Senders({PortTable.ALL: unbound} if unbound else {})
-        found: dict[int, _Senders] = {}
+        asked, default = bits_of(destinations), {PortTable.ALL: unbound} if unbound else {}
+        found: dict[int, dict[int, int]] = {}
         for row, numbers in senders.values():
             sources = bits_of(numbers)
-            known: dict[tuple[int, int], tuple[_Senders, _Senders]] = {}  # with more sources, by what it was before
+            joined: dict[int, tuple[int, int]] = {}  # by identity: with these sources, so that the same stay one object
             for ports, others in disjoint(row.pods, self._table).items():
                 for destination in members(others & asked):
-                    before = found.get(destination, by_default)
-                    both = known.get((id(before), ports))
+                    by_ports = found.get(destination)
+                    if by_ports is None:
+                        by_ports = found[destination] = dict(default)
+                    before = by_ports.get(ports, 0)
+                    both = joined.get(id(before))
                     if both is None:
-                        both = known[id(before), ports] = before, before.with_more(ports, sources)
-                    found[destination] = both[1]
+                        both = joined[id(before)] = before, before | sources
+                    by_ports[ports] = both[1]
+        known: dict[tuple[tuple[int, int], ...], _Senders] = {}
         for destination in destinations:
-            yield destination, found.get(destination, by_default)
+            by_ports = found.get(destination, default)
+            key = tuple((ports, id(sources)) for ports, sources in by_ports.items())
+            if key not in known:
+                known[key] = _Senders(by_ports)
+            yield destination, known[key]
 
     def _admitted(self, destination: int, excess: Grants, senders: Mapping[int, int]) -> Iterator[Bundle]:
         """What a destination admits too much, as far as its possible sources send it, and addresses."""

@@ -86,12 +86,13 @@ class Leak(msgspec.Struct, frozen=True, dict=True, eq=False):
     def _shown(self) -> Bundle:
         return min(self.bundles, key=self._order) if len(self.bundles) > 1 else self.bundles[0]
 
-    def _order(self, bundle: Bundle) -> tuple[int, int, int]:
+    def _order(self, bundle: Bundle) -> tuple[int, int, int, PortSet]:
         """Pods come before addresses."""
         pods, addresses = bundle.others.pods, bundle.others.addresses
+        ports = self.proof.connectivity.table.sets[bundle.ports]
         if pods:
-            return first(pods), 0, bundle.end
-        return self.proof.connectivity.population.size, addresses[0].first, bundle.end
+            return first(pods), 0, bundle.end, ports
+        return self.proof.connectivity.population.size, addresses[0].first, bundle.end, ports
 
     @cached_property
     def _example(self) -> int | AddressSet:
