@@ -108,6 +108,23 @@ def test_each_of_two_rules_for_a_peer_leaks_its_own_ports(tmp_path: Path, few: i
 
 
 @pytest.mark.parametrize("few", [0, 64])
+@pytest.mark.parametrize("ports", [(81, "http"), ("http", 81)])
+@pytest.mark.parametrize("direction", ["Ingress", "Egress"])
+def test_rules_by_number_and_by_name_count_together(
+    tmp_path: Path, direction: str, ports: Sequence[int | str], few: int
+) -> None:
+    other = {"podSelector": {"matchLabels": {"app": "a" if direction == "Ingress" else "b"}}}
+    rules = [{"from" if direction == "Ingress" else "to": [other], "ports": [{"port": port}]} for port in ports]
+    subject = "b" if direction == "Ingress" else "a"
+    made = _policy(subject, {"policyTypes": [direction], direction.lower(): rules})
+    with few_are(few):
+        connectivity = proof_of(tmp_path, [pod("a"), pod("b", port=80), made], [], silent=["a", "b"]).connectivity
+        allowed = connectivity.allowed(*connectivity.endpoints[:2])
+
+    assert described(allowed) == "TCP 80-81"
+
+
+@pytest.mark.parametrize("few", [0, 64])
 def test_sources_that_reach_the_same_are_one_row_however_that_is_written(tmp_path: Path, few: int) -> None:
     """One destination of many by two rules of 40 labels each, the other by one of 80."""
     names = [f"d{number}" for number in range(80)]
