@@ -33,7 +33,7 @@ def rows_of(
 ) -> Iterator[Reach]:
     """The rows, each pair in one of them at most; pairs of which neither is in Git are left out."""
     by_row: dict[object, tuple[list[int], _Met, Mapping[int, AddressSet]]] = {}
-    for source, met, addresses in _meeting(population, sides, table, possibly=possibly):
+    for source, met, addresses in _by_source(population, sides, table, possibly=possibly):
         key: object = met.key
         if addresses:
             key = (key, tuple(addresses.items()) if len(addresses) == 1 else tuple(sorted(addresses.items())))
@@ -52,7 +52,7 @@ def rows_of(
     yield from _from_addresses(sides["ingress"], population, table, possibly=possibly)
 
 
-def _meeting(
+def _by_source(
     population: Population, sides: Mapping[Direction, Side], table: PortTable, *, possibly: bool
 ) -> Iterator[tuple[int, _Met, Mapping[int, AddressSet]]]:
     """Each source with the pods and the addresses that it reaches."""

@@ -31,6 +31,7 @@ from functools import lru_cache
 import msgspec
 from msgspec.structs import replace
 
+from policy.manifests.scheme_ports import COMMON_PORTS, DEFAULT_PORTS, NO_DEFAULT
 from policy.patterns import Pattern
 
 HOLE = "*"
@@ -77,50 +78,6 @@ _FILE_FORMS = (
 _REMEMBERED = 4_000
 _COMMENT = Pattern(r"^[ \t]*(?:#|//|;|--\s|<!--).*$|(?<=[ \t])#\s.*$", re.MULTILINE)
 
-DEFAULT_PORTS = {
-    "http": 80,
-    "ws": 80,
-    "https": 443,
-    "wss": 443,
-    "grpc": None,
-    "grpcs": None,
-    "h2c": 80,
-    "tcp": None,
-    "udp": None,
-    "tls": None,
-    "redis": 6379,
-    "rediss": 6379,
-    "valkey": 6379,
-    "postgres": 5432,
-    "postgresql": 5432,
-    "mysql": 3306,
-    "mariadb": 3306,
-    "sqlserver": 1433,
-    "mongodb": 27017,
-    "amqp": 5672,
-    "amqps": 5671,
-    "nats": 4222,
-    "kafka": 9092,
-    "mqtt": 1883,
-    "mqtts": 8883,
-    "memcached": 11211,
-    "ldap": 389,
-    "ldaps": 636,
-    "smtp": 25,
-    "ftp": 21,
-    "clickhouse": 9000,
-    "cassandra": 9042,
-    "bolt": 7687,
-    "neo4j": 7687,
-    "etcd": 2379,
-}
-"""The schemes whose authority is a server, with the port that is meant where none is written."""
-
-_NO_DEFAULT = frozenset({"mongodb+srv"})
-_COMMON_PORTS = frozenset(port for port in DEFAULT_PORTS.values() if port) | frozenset(
-    {3000, 4317, 4318, 5000, 5601, 7070, 8000, 8080, 8081, 8088, 8090, 8443, 8500, 8888, 9000, 9090, 9091, 9093, 9200}
-    | {9411, 14250, 14268, 15672, 26379, 50051, 8086, 2181, 3100, 6831, 8125, 9042}
-)
 _HOST_WORDS = frozenset({"host", "addr", "address"})
 _LOCATOR_WORDS = frozenset({"endpoint", "url", "uri", "dsn"})
 _OWN_SIDE = frozenset(
@@ -195,7 +152,7 @@ def _in_value(name: str, value: str) -> Iterator[Host]:
         pair = _PAIR.fullmatch(piece)
         host = None
         if pair and (is_host or is_locator or not pair[3] or pair[3][1:].isdigit()):
-            is_common = pair[2].isdigit() and int(pair[2]) in _COMMON_PORTS
+            is_common = pair[2].isdigit() and int(pair[2]) in COMMON_PORTS
             host = _host(pair[1], pair[2], sure=is_host or is_locator or is_common)
         elif (is_host or is_locator) and re.fullmatch(_HOST, piece):
             host = _host(piece, None, sure=is_host)
@@ -328,7 +285,7 @@ def _urls(text: str) -> Iterator[Host]:
         base = scheme.partition("+")[0]
         if base not in DEFAULT_PORTS:
             continue
-        implied = None if scheme in _NO_DEFAULT else DEFAULT_PORTS[base]
+        implied = None if scheme in NO_DEFAULT else DEFAULT_PORTS[base]
         for piece in match[2].rpartition("@")[2].split(","):
             authority = _AUTHORITY.fullmatch(piece)
             if authority:
