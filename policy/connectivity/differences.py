@@ -26,8 +26,13 @@ class Among:
             found = self._within[id(others)] = others, others & self.bits
         return found[1]
 
-    def has(self, other: int) -> bool:
-        return bool(self.bits >> other & 1) if self._few is None else other in self._few
+    def of(self, each: Mapping[int, int]) -> Mapping[int, int]:
+        """Those of some pods, with a port set each, that are among these."""
+        if self._few is None:
+            return {other: ports for other, ports in each.items() if self.bits >> other & 1}
+        if self._few.isdisjoint(each):
+            return NOTHING.each
+        return {other: ports for other, ports in each.items() if other in self._few}
 
 
 def beyond(grants: Grants, stated: Grants, table: PortTable, own: int, among: Among | None = None) -> Grants:
@@ -38,18 +43,17 @@ def beyond(grants: Grants, stated: Grants, table: PortTable, own: int, among: Am
     elif grants.addresses and grants.addresses != stated.addresses:
         addresses = _addresses_beyond(grants.addresses, stated.addresses, table)
     each: dict[int, int] = {}
-    for other, ports in grants.each.items():
-        if among is None or among.has(other):
-            known = stated.on(other, table)
-            if known != ports and (rest := table.difference(ports, known)) and not own >> other & 1:
-                each[other] = rest
+    for other, ports in (among.of(grants.each) if among else grants.each).items():
+        known = stated.on(other, table)
+        if known != ports and (rest := table.difference(ports, known)) and not own >> other & 1:
+            each[other] = rest
     sets = NOTHING.sets
     if grants.sets and among is None:
         sets = _sets_beyond(grants.sets, stated.pods, table, own)
     elif grants.sets and among is not None:
         within = {ports: found for ports, others in grants.sets.items() if (found := among.within(others))}
         if within:
-            counted = {other: ports for other, ports in stated.each.items() if among.has(other)}
+            counted = among.of(stated.each)
             sets = _sets_beyond(within, sets_of(counted, stated.sets) if counted else stated.sets, table, own)
     return Grants(sets, addresses, each)
 
@@ -60,22 +64,27 @@ def _sets_beyond(
     left: dict[int, int] = {}
     for ports, others in granted.items():
         uncounted = others & own
-        parts = [(ports, others ^ uncounted if uncounted else others)]
-        for known, ends in stated.items():
-            for _ in range(len(parts)):
-                part, bits = parts.pop(0)
-                both = bits & ends
-                if both:
-                    rest = table.difference(part, known)
-                    if rest:
-                        parts.append((rest, both))
-                    bits ^= both
-                if bits:
-                    parts.append((part, bits))
-        for part, bits in parts:
+        counted = others ^ uncounted if uncounted else others
+        for part, bits in _parts_beyond(ports, counted, stated, table) if stated else ((ports, counted),):
             if bits:
                 left[part] = left[part] | bits if part in left else bits
     return left
+
+
+def _parts_beyond(ports: int, others: int, stated: Mapping[int, int], table: PortTable) -> list[tuple[int, int]]:
+    parts = [(ports, others)]
+    for known, ends in stated.items():
+        for _ in range(len(parts)):
+            part, bits = parts.pop(0)
+            both = bits & ends
+            if both:
+                rest = table.difference(part, known)
+                if rest:
+                    parts.append((rest, both))
+                bits ^= both
+            if bits:
+                parts.append((part, bits))
+    return parts
 
 
 def _addresses_beyond(

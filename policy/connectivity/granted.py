@@ -1,52 +1,19 @@
-"""Ends of flows as groups, and what flows grant to each end.
+"""The ends of flows, and what flows grant to each end.
 
 Where the other ends are a few pods, as they are in nearly all flows, they are told one by one, else as bits.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
 from policy.connectivity.addresses import NO_ADDRESSES, AddressSet, union
-from policy.connectivity.bits import are_few, bits_of, few_members, members
+from policy.connectivity.bits import are_few
 from policy.connectivity.ports import PortTable
-from policy.connectivity.selections import Ends
+from policy.connectivity.selections import Ends, Group
 from policy.connectivity.sides import NOTHING, Grants
-
-
-class Group(msgspec.Struct, eq=False, gc=False):
-    """Ends of connections: a few pods by their numbers, or sets."""
-
-    numbers: Sequence[int] | None
-    known: Ends | None = None
-
-    @property
-    def ends(self) -> Ends:
-        if self.known is None:
-            self.known = Ends(bits_of(self.numbers or ()))
-        return self.known
-
-    @property
-    def members(self) -> Iterable[int]:
-        """The numbers of its pods."""
-        return members(self.ends.pods) if self.numbers is None else self.numbers
-
-    @property
-    def has_pods(self) -> bool:
-        return bool(self.ends.pods if self.numbers is None else self.numbers)
-
-    def holding(self, holders: Set[int]) -> Group:
-        """Those of its pods that are among the holders of a port, and all of its addresses."""
-        if self.numbers is not None:
-            return Group([number for number in self.numbers if number in holders])
-        return Group(None, Ends(self.ends.pods & bits_of(holders), self.ends.addresses))
-
-
-def group_of(pods: int) -> Group:
-    """The group of some pods (bits)."""
-    return Group(few_members(pods), Ends(pods))
 
 
 def together(groups: Sequence[Group]) -> Group:

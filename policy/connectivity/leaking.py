@@ -18,9 +18,12 @@ from policy.connectivity.matrix import Connectivity
 from policy.connectivity.policies import CompiledRule, Direction
 from policy.connectivity.ports import PortTable
 from policy.connectivity.rows import disjoint
-from policy.connectivity.selections import Ends
+from policy.connectivity.selections import Ends, Selection
 from policy.connectivity.sides import NOTHING, Grants, Side
 from policy.connectivity.stated import Stated
+
+_Part = tuple[int, Ends]
+"""Ends, by the number of a port set."""
 
 
 class _Senders:
@@ -111,8 +114,12 @@ class Leaking:
                         both = joined[id(before)] = before, before | sources
                     by_ports[ports] = both[1]
         known: dict[tuple[tuple[int, int], ...], _Senders] = {}
+        unbound_only = _Senders(default)
         for destination in destinations:
-            by_ports = found.get(destination, default)
+            by_ports = found.get(destination)
+            if by_ports is None:
+                yield destination, unbound_only
+                continue
             key = tuple((ports, id(sources)) for ports, sources in by_ports.items())
             if key not in known:
                 known[key] = _Senders(by_ports)
@@ -121,7 +128,7 @@ class Leaking:
     def _admitted(self, destination: int, excess: Grants, senders: Mapping[int, int]) -> Iterator[Bundle]:
         """What a destination admits too much, as far as its possible sources send it, and addresses."""
         is_in_git = destination < self._population.in_git
-        addresses = dict(excess.addresses) if is_in_git else {}
+        addresses = dict(excess.addresses) if is_in_git and excess.addresses else {}
         is_only = len(addresses) == 1  # then a bundle of pods tells of them too
         for sent, sources in senders.items():
             asked = sources if is_in_git else sources & self._in_git
@@ -129,6 +136,7 @@ class Leaking:
                 both = self._table.intersection(ports, sent)
                 found = others & asked if both else 0
                 if found:
+                    found = others if found == others else found  # one object for many takes less memory
                     more = addresses.pop(both, NO_ADDRESSES) if is_only else NO_ADDRESSES
                     yield Bundle("ingress", destination, both, Ends(found, more))
         for ports, some in addresses.items():
@@ -167,26 +175,36 @@ class Leaking:
         if len(rules) == 1:  # all that is possible comes of it
             yield rules[0], bundle
             return
-        left = [(bundle.ports, bundle.others)]
+        left = [(ports, bundle.others)]
         for rule in rules:
-            held = self._held(side, rule, end)
-            for _ in range(len(left)):
-                ports, others = left.pop(0)
-                for has, some in held:
-                    both = self._table.intersection(ports, has)
-                    found = _common(others, some) if both else Ends(0)
-                    if found:
-                        yield rule, Bundle(direction, end, both, found)
-                        rest = self._table.difference(ports, both)
-                        if rest:
-                            left.append((rest, found))
-                        others = Ends(others.pods ^ found.pods, minus(others.addresses, found.addresses))
-                if others:
-                    left.append((ports, others))
+            if not _may_be(rule.peers, bundle.others):
+                continue
+            left, through = self._parted(left, self._held(side, rule, end))
+            for both, others in through:
+                yield rule, Bundle(direction, end, both, others)
             if not left:
                 return
 
-    def _held(self, side: Side, rule: CompiledRule, end: int) -> Sequence[tuple[int, Ends]]:
+    def _parted(self, parts: Iterable[_Part], held: Iterable[_Part]) -> tuple[list[_Part], list[_Part]]:
+        """What is left of some ends on some ports without what a rule holds, and what it lets through of it."""
+        left: list[_Part] = []
+        through: list[_Part] = []
+        for ports, others in parts:
+            for has, some in held:
+                both = self._table.intersection(ports, has)
+                found = _common(others, some) if both else _NOBODY
+                if not found:
+                    continue
+                through.append((both, found))
+                rest = self._table.difference(ports, both)
+                if rest:
+                    left.append((rest, found))
+                others = _NOBODY if found is others else _without(others, found)
+            if others:
+                left.append((ports, others))
+        return left, through
+
+    def _held(self, side: Side, rule: CompiledRule, end: int) -> Sequence[_Part]:
         """Whom a rule possibly admits, on which ports; nobody twice."""
         peers, ports = rule.peers, rule.ports.numeric
         if rule.ports.names and side is self._egress:
@@ -200,5 +218,26 @@ class Leaking:
         return [(ports, Ends(bits, peers.addresses))]
 
 
+_NOBODY = Ends(0)
+
+
+def _may_be(peers: Selection, others: Ends) -> bool:
+    """Whether some of the others are possibly among the peers, of which a few are not kept as bits for it."""
+    if others.addresses and peers.addresses:
+        return True
+    if not others.pods:
+        return False
+    return bool(others.pods & (peers.possibly if peers.numbers is None else bits_of(peers.numbers)))
+
+
 def _common(some: Ends, others: Ends) -> Ends:
-    return Ends(some.pods & others.pods, common(some.addresses, others.addresses))
+    """Those of the first that are among the others; the same object where that is all of them."""
+    pods, addresses = some.pods & others.pods, common(some.addresses, others.addresses)
+    if pods == some.pods and addresses == some.addresses:
+        return some
+    return Ends(pods, addresses) if pods or addresses else _NOBODY
+
+
+def _without(some: Ends, others: Ends) -> Ends:
+    """Those of the first that are not among the others, all of which are of the first."""
+    return Ends(some.pods ^ others.pods, minus(some.addresses, others.addresses))

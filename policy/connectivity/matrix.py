@@ -17,12 +17,11 @@ pod may do is worked out once for all pods that the same policies select.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 
 import msgspec
 
 from policy.connectivity.addresses import AddressSet, Interval
-from policy.connectivity.bits import members
 from policy.connectivity.endpoints import Endpoint, EndpointKind
 from policy.connectivity.policies import (
     DIRECTIONS,
@@ -38,7 +37,7 @@ from policy.connectivity.population import Population, addresses_endpoint, range
 from policy.connectivity.ports import PortSet, PortTable
 from policy.connectivity.rows import Reach, groups_of, rows_of
 from policy.connectivity.selecting import Selecting
-from policy.connectivity.selections import SAFE, Ends, Profile, Selection
+from policy.connectivity.selections import SAFE, Ends, Group, Profile, Selection
 from policy.connectivity.sides import End, Side
 from policy.connectivity.topology import Cluster, Outside
 from policy.manifests.index import Index
@@ -155,10 +154,11 @@ class Connectivity:
         """One endpoint for a set of addresses."""
         return addresses_endpoint(addresses, self.population.outside)
 
-    def endpoints_of(self, ends: Ends) -> tuple[Endpoint, ...]:
-        """The endpoints of ends; their addresses are one endpoint."""
-        pods = tuple(map(self.population.endpoint, members(ends.pods)))
-        return (*pods, self.addresses_endpoint(ends.addresses)) if ends.addresses else pods
+    def endpoints_of(self, group: Group) -> tuple[Endpoint, ...]:
+        """The endpoints of a group; its addresses are one endpoint."""
+        pods = tuple(map(self.population.endpoint, group.members))
+        addresses = group.known.addresses if group.known else ()
+        return (*pods, self.addresses_endpoint(addresses)) if addresses else pods
 
     def ends(self, endpoint: Endpoint) -> Ends:
         """What an endpoint stands for.
@@ -228,5 +228,4 @@ class Connectivity:
 
         Pairs of ends that are both not in Git are left out, and no pair of a pod with itself is meant.
         """
-        for reach in rows_of(self.population, self.sides, self.table, possibly=possibly):
-            yield Row(self, reach)
+        return map(partial(Row, self), rows_of(self.population, self.sides, self.table, possibly=possibly))

@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple
 
 import msgspec
 
-from policy.connectivity.addresses import interval_of
+from policy.connectivity.addresses import Interval, interval_of
 from policy.connectivity.population import OwnPorts, Population, PortName
 from policy.connectivity.ports import (
     DNS_PORTS,
@@ -68,11 +68,13 @@ class RulePorts:
 
     def __init__(self, numeric: int, names: tuple[PortName, ...], population: Population, table: PortTable) -> None:
         self.numeric, self.names = numeric, names
-        self._at: dict[int, int] = {}
+        self._at: dict[int, int] | None = {} if names else None
         self._population, self._table = population, table
 
     def at(self, own: OwnPorts) -> int:
         """The number of the port set at a destination with these ports of its own."""
+        if self._at is None:
+            return self.numeric
         found = self._at.get(id(own))  # equal ones are the same object, which its population keeps
         if found is None:
             found = self.numeric
@@ -100,7 +102,7 @@ class RulePorts:
             yield Ports(self._table.number((PortRange(protocol, number, number),)), destinations)
 
 
-class CompiledRule(msgspec.Struct, frozen=True, eq=False):
+class CompiledRule(msgspec.Struct, frozen=True, eq=False, gc=False):
     """One rule of a policy: whom it admits (all peers together), and on which ports."""
 
     policy: NetworkPolicy
@@ -123,7 +125,7 @@ class CompiledRule(msgspec.Struct, frozen=True, eq=False):
         return (rules or ())[self.position]
 
 
-class CompiledPolicy(msgspec.Struct, frozen=True, eq=False):
+class CompiledPolicy(msgspec.Struct, frozen=True, eq=False, gc=False):
     """A policy: its subjects, and for each direction that it has, its rules."""
 
     policy: NetworkPolicy
@@ -131,45 +133,58 @@ class CompiledPolicy(msgspec.Struct, frozen=True, eq=False):
     rules: Mapping[Direction, tuple[CompiledRule, ...]]
 
 
+_CLOSED: dict[Direction, tuple[CompiledRule, ...]] = {"ingress": (), "egress": ()}
+"""The rules of each policy that denies all: one object for many."""
+
+
+class _Ranges(dict[str, Interval]):
+    """The addresses of CIDRs, of which most stand in many policies; what is none raises a ``ValueError``."""
+
+    def __missing__(self, cidr: str) -> Interval:
+        found = self[cidr] = interval_of(cidr)
+        return found
+
+
 def blocks_of(policies: Sequence[NetworkPolicy]) -> Iterator[Block]:
     """Every valid ipBlock of the policies."""
+    ranges = _Ranges()
     for policy in policies:
         for direction in DIRECTIONS:
             for rule in getattr(policy.spec, direction) or ():
                 for peer in rule.peers or ():
                     if peer.ip_block is not None:
-                        block = block_of(peer.ip_block)
+                        block = _block(ranges, *_texts_of(peer.ip_block))
                         if isinstance(block, Block):
                             yield block
 
 
-def block_of(raw: Mapping[str, Any]) -> Block | str:
-    """An ipBlock as written, or why the API server refuses it."""
-    return _block(*_texts_of(raw))
-
-
 def _texts_of(raw: Mapping[str, Any]) -> tuple[str, ...]:
     """The range of an ipBlock, "" where there is none, and those of ``except``."""
-    excepted = raw.get("except") or ()
-    return (str(raw.get("cidr") or ""), *map(str, excepted if isinstance(excepted, list | tuple) else [excepted]))
+    cidr, excepted = str(raw.get("cidr") or ""), raw.get("except")
+    if not excepted:
+        return (cidr,)
+    return (cidr, *map(str, excepted if isinstance(excepted, list | tuple) else [excepted]))
 
 
-def _block(cidr: str, *excepted: str) -> Block | str:
+def _block(ranges: _Ranges, cidr: str, *excepted: str) -> Block | str:
+    """An ipBlock, or why the API server refuses it."""
     if not cidr:
         return "an ipBlock has a cidr"
     try:
-        whole = interval_of(cidr)
+        whole = ranges[cidr]
     except ValueError:
         return f"{cidr!r} is no CIDR like 10.0.0.0/8"
     if not excepted:
         return Block(whole)
+    start, end = whole
     parts = []
     for item in excepted:
         try:
-            part = interval_of(item)
+            part = ranges[item]
         except ValueError:
             return f"{item!r} is no CIDR like 10.0.0.0/8"
-        if not (whole.first <= part.first and part.last <= whole.last) or part == whole:
+        first, last = part
+        if first < start or last > end or part == whole:
             return f"except {item} is no part of {cidr}"
         parts.append(part)
     return Block(whole, tuple(parts))
@@ -184,16 +199,20 @@ class Compiler:
         self._ports: dict[tuple[NetworkPolicyPort, ...], RulePorts] = {}
         self._peers: dict[object, Selection | str] = {}
         self._blocks: dict[tuple[str, ...], Selection | str] = {}
+        self._ranges = _Ranges()
         self.problems: list[Problem] = []
 
     def policy(self, policy: NetworkPolicy) -> CompiledPolicy:
         spec, namespace = policy.spec, policy.resource.ref.namespace
         types = spec.policy_types
-        rules: dict[Direction, tuple[CompiledRule, ...]] = {}
-        if "Ingress" in types if types else True:
-            rules["ingress"] = self._rules(policy, namespace, "ingress", spec.ingress) if spec.ingress else ()
-        if "Egress" in types if types else bool(spec.egress):
-            rules["egress"] = self._rules(policy, namespace, "egress", spec.egress) if spec.egress else ()
+        has_ingress, has_egress = not types or "Ingress" in types, "Egress" in types if types else bool(spec.egress)
+        rules: dict[Direction, tuple[CompiledRule, ...]] = _CLOSED
+        if spec.ingress or spec.egress or not has_ingress or not has_egress:
+            rules = {}
+            if has_ingress:
+                rules["ingress"] = self._rules(policy, namespace, "ingress", spec.ingress) if spec.ingress else ()
+            if has_egress:
+                rules["egress"] = self._rules(policy, namespace, "egress", spec.egress) if spec.egress else ()
         if types and not _TYPES.issuperset(types):
             self._types(policy, types)
         selector = spec.pod_selector
@@ -253,7 +272,7 @@ class Compiler:
             texts = _texts_of(block)
             found = self._blocks.get(texts)
             if found is None:
-                read = _block(*texts)
+                read = _block(self._ranges, *texts)
                 found = self._blocks[texts] = read if isinstance(read, str) else self._selecting.block(read)
             return found
         if pods is None and namespaces is None:

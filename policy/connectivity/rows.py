@@ -13,18 +13,18 @@ from policy.connectivity.bits import are_few, bits_of, few_members, members
 from policy.connectivity.policies import Direction
 from policy.connectivity.population import Population
 from policy.connectivity.ports import PortTable
-from policy.connectivity.selections import Ends
+from policy.connectivity.selections import Ends, Group
 from policy.connectivity.sides import Grants, Side, sets_of
 
 _Columns = tuple[tuple[int, int], ...]
 """Port sets, and the destinations (bits) that admit some sources on them."""
 
 
-class Reach(msgspec.Struct, frozen=True):
+class Reach(msgspec.Struct, frozen=True, gc=False):
     """Sources and destinations, and the number of a port set."""
 
-    sources: Ends
-    destinations: Ends
+    sources: Group
+    destinations: Group
     ports: int
 
 
@@ -32,40 +32,70 @@ def rows_of(
     population: Population, sides: Mapping[Direction, Side], table: PortTable, *, possibly: bool
 ) -> Iterator[Reach]:
     """The rows, each pair in one of them at most; pairs of which neither is in Git are left out."""
-    by_row: dict[object, tuple[list[int], _Met, Mapping[int, AddressSet]]] = {}
-    for source, met, addresses in _by_source(population, sides, table, possibly=possibly):
-        key: object = met.key
+    for numbers, met, addresses in _alike(_by_source(population, sides, table, possibly=possibly)):
+        sources = Group(numbers)
+        if met.sets is None and not addresses:
+            for ports, few in _by_ports(met.each).items():
+                if few != numbers or len(numbers) > 1:
+                    yield Reach(sources, Group(few), ports)
+            continue
+        row = met.row
+        for ports in sorted(row.keys() | addresses.keys()):
+            destinations = Ends(row.get(ports, 0), addresses.get(ports, ()))
+            if destinations.addresses or destinations.pods != sources.ends.pods or len(numbers) > 1:
+                yield Reach(sources, Group(None, destinations), ports)
+    yield from _from_addresses(sides["ingress"], population, table, possibly=possibly)
+
+
+def _alike(
+    reached: Iterable[tuple[int, _Met, Mapping[int, AddressSet]]],
+) -> Iterable[tuple[list[int], _Met, Mapping[int, AddressSet]]]:
+    """Sources that reach the same, together; those that reach nothing are left out."""
+    found: dict[object, tuple[list[int], _Met, Mapping[int, AddressSet]]] = {}
+    by_identity: dict[int, tuple[list[int], _Met]] = {}  # to hash bits takes long
+    for source, met, addresses in reached:
+        is_shared = met.sets is not None and not addresses
+        same = by_identity.get(id(met)) if is_shared else None
+        if same is not None:
+            same[0].append(source)
+            continue
+        key: object = met.each if met.sets is None else met.key
         if addresses:
             key = (key, tuple(addresses.items()) if len(addresses) == 1 else tuple(sorted(addresses.items())))
-        if key:
-            known = by_row.get(key)
-            if known is None:
-                by_row[key] = [source], met, addresses
-            else:
-                known[0].append(source)
-    for numbers, met, addresses in by_row.values():
-        sources, row = Ends(bits_of(numbers)), met.row
-        for ports in sorted(row.keys() | addresses.keys()) if addresses else row:
-            destinations = Ends(row.get(ports, 0), addresses.get(ports, ()))
-            if destinations.addresses or destinations.pods != sources.pods or len(numbers) > 1:
-                yield Reach(sources, destinations, ports)
-    yield from _from_addresses(sides["ingress"], population, table, possibly=possibly)
+        if not key:
+            continue
+        known = found.get(key)
+        if known is None:
+            known = found[key] = [source], met, addresses
+        else:
+            known[0].append(source)
+        if is_shared:
+            by_identity[id(met)] = known[0], met
+    return found.values()
+
+
+def _by_ports(each: Iterable[tuple[int, int]]) -> Mapping[int, list[int]]:
+    """Numbers, with a port set each, by port set."""
+    found: dict[int, list[int]] = {}
+    for number, ports in each:
+        known = found.get(ports)
+        if known is None:
+            found[ports] = [number]
+        else:
+            known.append(number)
+    return found
 
 
 def _by_source(
     population: Population, sides: Mapping[Direction, Side], table: PortTable, *, possibly: bool
 ) -> Iterator[tuple[int, _Met, Mapping[int, AddressSet]]]:
     """Each source with the pods and the addresses that it reaches."""
-    sending: list[tuple[int, Grants, Mapping[int, int] | None]] = []
-    wide: list[int] = []
-    for source, sent in enumerate(sides["egress"].every[possibly]):
-        if sent:
-            each = one_by_one(sent.pods, table) if sent.sets else sent.each
-            sending.append((source, sent, each))
-            if each is None:
-                wide.append(source)
+    every = sides["egress"].every[possibly]
+    told = {source: one_by_one(sent.pods, table) for source, sent in enumerate(every) if sent.sets}
+    wide = [source for source, each in told.items() if each is None]
     meet = _Meeting(sides["ingress"], population, table, wide, possibly=possibly)
-    for source, sent, each in sending:
+    for source, sent in enumerate(every):
+        each = told[source] if sent.sets else sent.each
         met = meet.asking(each, source) if each is not None else meet.transposed(sent.pods, source)
         has_addresses = sent.addresses and source < population.in_git
         yield source, met, _apart(sent.addresses, table) if has_addresses else {}
@@ -237,10 +267,10 @@ def disjoint(row: Mapping[int, int], table: PortTable) -> Mapping[int, int]:
     return {ports: bits for ports, bits in parts.items() if bits}
 
 
-def _apart(granted: Mapping[int, AddressSet], table: PortTable) -> dict[int, AddressSet]:
+def _apart(granted: Mapping[int, AddressSet], table: PortTable) -> Mapping[int, AddressSet]:
     """The same, with each address in one port set alone."""
     if len(granted) == 1:
-        return dict(granted)
+        return granted
     parts: dict[int, AddressSet] = {}
     for ports, addresses in granted.items():
         left = addresses
@@ -259,21 +289,34 @@ def _apart(granted: Mapping[int, AddressSet], table: PortTable) -> dict[int, Add
 
 def _from_addresses(side: Side, population: Population, table: PortTable, *, possibly: bool) -> Iterator[Reach]:
     """The rows whose sources are addresses: those that the same pods in Git admit on the same ports are one."""
-    admitting: dict[int, tuple[Grants, list[int]]] = {}
-    for destination, accepted in enumerate(side.every[possibly][: population.in_git]):
-        if accepted.addresses:
-            admitting.setdefault(id(accepted), (accepted, []))[1].append(destination)
-    sets: dict[AddressSet, list[tuple[int, int]]] = {}
-    for accepted, numbers in admitting.values():
-        for ports, addresses in _apart(accepted.addresses, table).items():
-            sets.setdefault(addresses, []).append((ports, bits_of(numbers)))
-    by_row: dict[tuple[tuple[int, int], ...], list[AddressSet]] = {}
-    for row, sources in _swept(sets):
+    sets = _admitted(side.every[possibly][: population.in_git], table)
+    if len(sets) == 1:  # as where all that come from outside may come from anywhere
+        for addresses, by_ports in sets.items():
+            together = Group(None, Ends(0, addresses))
+            for ports, numbers in sorted(by_ports.items()):
+                yield Reach(together, Group(numbers), ports)
+        return
+    columns = {some: [(ports, bits_of(found)) for ports, found in each.items()] for some, each in sets.items()}
+    by_row: dict[_Columns, list[AddressSet]] = {}
+    for row, sources in _swept(columns):
         by_row.setdefault(row, []).append(sources)
     for row, parts in by_row.items():
-        together = Ends(0, merged(one for part in parts for one in part))
+        together = Group(None, Ends(0, merged(one for part in parts for one in part)))
         for ports, destinations in row:
-            yield Reach(together, Ends(destinations), ports)
+            yield Reach(together, Group(None, Ends(destinations)), ports)
+
+
+def _admitted(every: Iterable[Grants], table: PortTable) -> Mapping[AddressSet, Mapping[int, Sequence[int]]]:
+    """The addresses that destinations admit, by port set with the numbers of the destinations."""
+    admitting: dict[int, tuple[Grants, list[int]]] = {}
+    for destination, accepted in enumerate(every):
+        if accepted.addresses:
+            admitting.setdefault(id(accepted), (accepted, []))[1].append(destination)
+    found: dict[AddressSet, dict[int, list[int]]] = {}
+    for accepted, numbers in admitting.values():
+        for ports, addresses in _apart(accepted.addresses, table).items():
+            found.setdefault(addresses, {}).setdefault(ports, []).extend(numbers)
+    return found
 
 
 def _swept(sets: Mapping[AddressSet, Iterable[tuple[int, int]]]) -> Iterator[tuple[_Columns, AddressSet]]:

@@ -16,6 +16,7 @@ from policy.connectivity.selections import (
     NAMESPACE_NAME,
     Block,
     Selection,
+    has_any,
     holds,
     is_exactly,
     key_of,
@@ -54,7 +55,7 @@ class Selecting:
         self._of_pods: dict[object, Selection] = {}
         self._of_policies: dict[tuple[str, object], Selection] = {}
         self._of_peers: dict[tuple[object, object], Selection] = {}
-        self._by_pair: dict[str, dict[Pair, Selection]] = {}
+        self._by_label: dict[str, dict[str, dict[str, Selection]]] = {}
         self._unions: dict[tuple[int, ...], Selection] = {}
 
     def union(self, parts: Sequence[Selection]) -> Selection:
@@ -114,22 +115,24 @@ class Selecting:
     # pods
 
     @cached_property
-    def _numbers(self) -> Mapping[str, Mapping[Pair, list[int]]]:
-        """By namespace and label: the numbers of the pods that have it."""
+    def _numbers(self) -> Mapping[str, Mapping[str, Mapping[str, list[int]]]]:
+        """By namespace, key and value of a label: the numbers of the pods that have it."""
         population = self._population
-        found: dict[str, dict[Pair, list[int]]] = {}
+        found: dict[str, dict[str, dict[str, list[int]]]] = {}
         for number, namespace in enumerate(population.namespaces[: population.first_unlisted]):
             if population.host and population.host >> number & 1:
                 continue
-            pairs = found.get(namespace)
-            if pairs is None:
-                pairs = found[namespace] = {}
-            for pair in population.labels_of(number).items():
-                numbers = pairs.get(pair)
-                if numbers is None:
-                    pairs[pair] = [number]
+            by_key = found.get(namespace)
+            if by_key is None:
+                by_key = found[namespace] = {}
+            for key, value in population.labels_of(number).items():
+                by_value = by_key.get(key)
+                if by_value is None:
+                    by_key[key] = {value: [number]}
+                elif value in by_value:
+                    by_value[value].append(number)
                 else:
-                    numbers.append(number)
+                    by_value[value] = [number]
         return found
 
     @cached_property
@@ -137,10 +140,11 @@ class Selecting:
         """Who has a label, in whatever namespace: by key and value, and by key."""
         pairs: dict[Pair, list[int]] = {}
         keys: dict[str, list[int]] = {}
-        for by_pair in self._numbers.values():
-            for pair, numbers in by_pair.items():
-                pairs.setdefault(pair, []).extend(numbers)
-                keys.setdefault(pair[0], []).extend(numbers)
+        for by_key in self._numbers.values():
+            for key, by_value in by_key.items():
+                for value, numbers in by_value.items():
+                    pairs.setdefault((key, value), []).extend(numbers)
+                    keys.setdefault(key, []).extend(numbers)
         return (
             {pair: bits_of(numbers) for pair, numbers in pairs.items()},
             {key: bits_of(numbers) for key, numbers in keys.items()},
@@ -243,12 +247,13 @@ class Selecting:
             found = self._of_policies[key] = self._within(namespace, selector)
         return found
 
-    def _with_pair(self, namespace: str, pair: Pair, selector: LabelSelector) -> Selection:
+    def _with_key(self, namespace: str, key: str) -> dict[str, Selection]:
+        """By value: the pods of a namespace that have a label with it; empty where labels do not decide."""
         namespace = namespace or self._population.profile.default_namespace
-        if namespace not in self._known or (pair[0] in _ADDED and not self._population.profile.exact_labels):
-            return self._within(namespace, selector)
-        numbers = self._numbers.get(namespace, {}).get(pair, ())
-        return _of_numbers(numbers)
+        if namespace not in self._known or (key in _ADDED and not self._population.profile.exact_labels):
+            return {}
+        by_value = self._numbers.get(namespace, {}).get(key, {})
+        return {value: _of_numbers(numbers) for value, numbers in by_value.items()}
 
     def _within(self, namespace: str, selector: LabelSelector | None) -> Selection:
         found = self._asked(namespace or self._population.profile.default_namespace, selector) if selector else None
@@ -270,12 +275,11 @@ class Selecting:
         keys = (*labels, *(each.key for each in expressions))
         if not self._population.profile.exact_labels and not _ADDED.isdisjoint(keys):
             return None
-        having = [numbers.get(pair, ()) for pair in labels.items()]
-        having += [
-            [number for value in each.values for number in numbers.get((each.key, value), ())]
-            for each in expressions
-            if each.operator == "In" and each.values
-        ]
+        having: list[Sequence[int]] = [numbers.get(key, {}).get(value, ()) for key, value in labels.items()]
+        for each in expressions:
+            if each.operator == "In" and each.values:
+                by_value = numbers.get(each.key, {})
+                having.append([number for value in each.values for number in by_value.get(value, ())])
         if not having:
             return None
         labels_of = self._population.labels_of
@@ -296,13 +300,16 @@ class Selecting:
         labels = pods.match_labels
         if not labels or len(labels) > 1:
             return None
-        by_pair = self._by_pair.get(namespace)
-        if by_pair is None:
-            by_pair = self._by_pair[namespace] = {}
-        [pair] = labels.items()
-        found = by_pair.get(pair)
+        by_key = self._by_label.get(namespace)
+        if by_key is None:
+            by_key = self._by_label[namespace] = {}
+        [(key, value)] = labels.items()
+        by_value = by_key.get(key)
+        if by_value is None:
+            by_value = by_key[key] = self._with_key(namespace, key)
+        found = by_value.get(value)
         if found is None:
-            found = by_pair[pair] = self._with_pair(namespace, pair, pods)
+            found = by_value[value] = self._within(namespace, pods)
         return found
 
     def peers(self, namespace: str, pods: LabelSelector | None, namespaces: LabelSelector | None) -> Selection:
@@ -329,10 +336,14 @@ class Selecting:
             must, may = holds(addresses, population.node_ranges or EVERY_ADDRESS)
             surely = population.host if must and population.node_ranges else 0
             possibly = population.host if may else 0
-        if population.profile.blocks_match_pods:
-            _, may = holds(addresses, population.pod_ranges or private_ranges())
-            possibly |= population.pods if may else 0
-        return selection(surely, possibly, addresses)
+        if population.profile.blocks_match_pods and has_any(addresses, self._pod_ranges):
+            possibly |= population.pods
+        return selection(surely, possibly, addresses) if possibly else Selection((), None, addresses)
+
+    @cached_property
+    def _pod_ranges(self) -> Sequence[Interval]:
+        """Where pods are, as declared, or else probably."""
+        return self._population.pod_ranges or private_ranges()
 
 
 def _of_numbers(numbers: Sequence[int]) -> Selection:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from functools import cache
 
 import msgspec
@@ -44,6 +44,39 @@ class Ends(msgspec.Struct, frozen=True):
 
     def __bool__(self) -> bool:
         return bool(self.pods or self.addresses)
+
+
+class Group(msgspec.Struct, eq=False, gc=False):
+    """Ends of connections: a few pods by their numbers alone, or sets."""
+
+    numbers: Sequence[int] | None
+    known: Ends | None = None
+
+    @property
+    def ends(self) -> Ends:
+        if self.known is None:
+            self.known = Ends(bits_of(self.numbers or ()))
+        return self.known
+
+    @property
+    def members(self) -> Iterable[int]:
+        """The numbers of its pods."""
+        return members(self.ends.pods) if self.numbers is None else self.numbers
+
+    @property
+    def has_pods(self) -> bool:
+        return bool(self.ends.pods if self.numbers is None else self.numbers)
+
+    def holding(self, holders: Set[int]) -> Group:
+        """Those of its pods that are among the holders of a port, and all of its addresses."""
+        if self.numbers is not None:
+            return Group([number for number in self.numbers if number in holders])
+        return Group(None, Ends(self.ends.pods & bits_of(holders), self.ends.addresses))
+
+
+def group_of(pods: int) -> Group:
+    """The group of some pods (bits)."""
+    return Group(few_members(pods), Ends(pods))
 
 
 class Selection(msgspec.Struct, eq=False, gc=False):
@@ -129,15 +162,19 @@ def private_ranges() -> tuple[Interval, ...]:
 
 def holds(addresses: AddressSet, ranges: Sequence[Interval]) -> tuple[bool, bool]:
     """Whether a set has all of the addresses of some ranges, and whether it has any."""
-    have_all, have_any = True, False
+    return all(common(addresses, (one,)) == (one,) for one in ranges), has_any(addresses, ranges)
+
+
+def has_any(addresses: AddressSet, ranges: Sequence[Interval]) -> bool:
+    """Whether a set has some of the addresses of ranges."""
+    if not addresses:
+        return False
+    start, end = addresses[0][0], addresses[-1][1]
     for one in ranges:
-        if addresses and addresses[0].first <= one.last and one.first <= addresses[-1].last:
-            found = common(addresses, (one,))
-            have_any = have_any or bool(found)
-            have_all = have_all and found == (one,)
-        else:
-            have_all = False
-    return have_all, have_any
+        first, last = one
+        if start <= last and first <= end and (len(addresses) == 1 or common(addresses, (one,))):
+            return True
+    return False
 
 
 def pinned(selector: LabelSelector) -> tuple[str, ...] | None:

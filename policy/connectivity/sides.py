@@ -176,10 +176,11 @@ class Side:
         is_unknown = has_names and number in self._population.numbers_with_unknown_ports
         if has_names and (self.direction == "egress" or is_unknown):
             is_certain = False
+        is_own = len(policies) == 1 and len(policies[0].subjects.numbers or ()) == 1
+        if is_own and (len(rules) > 1 or (rules and rules[0].peers.numbers)):
+            return self._bounds(rules, number, is_certain=is_certain)  # hardly anybody else has the same
         if len(rules) == 1:
             key: tuple[int, ...] = (id(rules[0].peers), id(rules[0].ports))
-        elif len(policies) == 1 and len(policies[0].subjects.numbers or ()) == 1:
-            return self._bounds(rules, number, is_certain=is_certain)  # nobody else has the same rules
         else:
             key = tuple(map(id, policies))
         if has_names:  # which ports have the names; for egress, those of the others decide
@@ -199,19 +200,21 @@ class Side:
     def of_rules(self, rules: Sequence[CompiledRule], number: int, bound: int) -> Grants:
         """What rules grant an end, surely (``bound`` 0) or possibly (1)."""
         each: dict[int, int] = {}
-        sets: dict[int, int] = {}
-        addresses: dict[int, AddressSet] = {}
+        sets: dict[int, int] | None = None
+        addresses: dict[int, AddressSet] | None = None
         for rule in rules:
             peers = rule.peers
             if peers.numbers is None:
+                sets = {} if sets is None else sets
                 self._add_set(sets, rule, number, bound)
             elif peers.numbers:
                 self._add_each(each, rule, number, bound)
                 if not are_few(len(each)):
                     return self._of_many(rules, number, bound)
             if peers.addresses:
+                addresses = {} if addresses is None else addresses
                 self._add_addresses(addresses, rule, number, bound)
-        return Grants(sets, addresses, each)
+        return Grants(sets or NOTHING.sets, addresses or NOTHING.addresses, each)
 
     def _of_many(self, rules: Sequence[CompiledRule], number: int, bound: int) -> Grants:
         """The same where few peers of each rule are many together."""

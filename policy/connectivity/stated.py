@@ -14,10 +14,10 @@ import msgspec
 from policy.connectivity.addresses import NO_ADDRESSES, AddressSet, Interval, holds_address, interval_of, minus, union
 from policy.connectivity.bits import are_few, bits_of, members
 from policy.connectivity.endpoints import Endpoint
-from policy.connectivity.granted import NOBODY, Bounds, Granted, Group, group_of, together
+from policy.connectivity.granted import NOBODY, Bounds, Granted, together
 from policy.connectivity.matrix import Connectivity
 from policy.connectivity.ports import PROTOCOLS, PortRange, PortSet, port_set
-from policy.connectivity.selections import Ends
+from policy.connectivity.selections import Ends, Group, group_of
 from policy.connectivity.sides import End
 from policy.connectivity.topology import Flow, FlowEnd, FlowPort, Outside, Topology
 from policy.manifests.ports import target_port
@@ -86,16 +86,15 @@ class Stated:
         groups: dict[str, tuple[list[Flow], list[Bounds]]] = {}
         known: dict[str, Bounds] = {}
         for flow in flows:
-            before, _, behind = flow.text.partition("->")
-            sources = known.get(before)
+            sources = known.get(flow.before)
             if sources is None:
                 unknown = len(self.unknown_ends)
                 sources = self._ends(flow.sources)
                 if len(self.unknown_ends) == unknown:  # else every mention of what there is not is told
-                    known[before] = sources
-            group = groups.get(behind)
+                    known[flow.before] = sources
+            group = groups.get(flow.behind)
             if group is None:
-                groups[behind] = [flow], [sources]
+                groups[flow.behind] = [flow], [sources]
             else:
                 group[0].append(flow)
                 group[1].append(sources)

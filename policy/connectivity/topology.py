@@ -129,13 +129,19 @@ class FlowPort(msgspec.Struct, frozen=True, eq=False):
 
 
 class Flow(msgspec.Struct, frozen=True):
-    """Every source may reach every destination on every port; ``text`` is the flow as written."""
+    """Every source may reach every destination on every port.
+
+    ``text`` is the flow as written, ``before`` and ``behind`` what stands on either side of the arrow; the same texts
+    of a file are one object.
+    """
 
     sources: tuple[FlowEnd, ...]
     destinations: tuple[FlowEnd, ...]
     ports: tuple[FlowPort, ...]
     place: Place
     text: str
+    before: str
+    behind: str
 
 
 class Topology(msgspec.Struct, frozen=True):

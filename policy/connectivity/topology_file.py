@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from ipaddress import ip_network
 from pathlib import Path
+from sys import intern
 
 from policy.connectivity.topology import (
     EVERY,
@@ -213,6 +214,8 @@ class _Reader:
             tuple(self._port(*part) for part in self._parts(node, ports, after_colon)),
             node.mark.place,
             text or "",
+            intern(sources.strip()),
+            intern((text or "")[after_arrow:].strip()),
         )
 
     def _parts(self, node: Node, text: str, start: int = 0) -> Iterator[tuple[str, Place]]:
