@@ -305,7 +305,7 @@ class Compiler:
                 first = port.port or FIRST_PORT
                 last = port.end_port or port.port or LAST_PORT
                 numeric.append(PortRange(port.protocol or "TCP", first, last))
-        number = self._table.number(tuple(numeric) if len(numeric) < 2 else port_set(numeric))
+        number = self._table.number(port_set(numeric))
         found = RulePorts(number, tuple(names), self._population, self._table)
         if not is_wrong:
             self._ports[ports] = found

@@ -63,7 +63,7 @@ class Population:
         self.pods = self.everyone ^ self.host
         self._endpoints: dict[int, Endpoint] = {}
         self._own_ports: dict[int, OwnPorts] = {}
-        self._same_ports: dict[tuple[tuple[PortName, tuple[int, ...]], ...], OwnPorts] = {}
+        self._same_ports: dict[tuple[tuple[PortName, int], ...], OwnPorts] = {}
 
     def endpoint(self, number: int) -> Endpoint:
         """The endpoint of a number; always the same one."""
@@ -198,18 +198,14 @@ class Population:
         """The ports of a pod that have a name: by protocol and name."""
         found = self._own_ports.get(number)
         if found is None:
-            named = self._named(number)
-            if len(named) == 1:
-                key: tuple[tuple[PortName, tuple[int, ...]], ...] = ((named[0][0], (named[0][1],)),)
-            else:
+            named = tuple(self._named(number))
+            found = self._same_ports.get(named)
+            if found is None:
                 ports: dict[PortName, list[int]] = {}
                 for name, port in named:
                     ports.setdefault(name, []).append(port)
-                key = tuple((name, tuple(numbers)) for name, numbers in ports.items())
-            same = self._same_ports.get(key)
-            if same is None:
-                same = self._same_ports[key] = dict(key)
-            found = self._own_ports[number] = same
+                found = self._same_ports[named] = ports
+            self._own_ports[number] = found
         return found
 
     def _named(self, number: int) -> Sequence[tuple[PortName, int]]:
@@ -219,12 +215,9 @@ class Population:
         found: list[tuple[PortName, int]] = []
         for container in self._workloads[number].containers:
             role = container.role
-            if role is _MAIN or role is _SIDECAR:
-                found += [
-                    ((port.protocol or "TCP", port.name), port.container_port)
-                    for port in container.spec.ports or ()
-                    if port.name
-                ]
+            for port in (container.spec.ports or ()) if role is _MAIN or role is _SIDECAR else ():
+                if port.name:
+                    found.append(((port.protocol or "TCP", port.name), port.container_port))
         return found
 
     def ports_text(self, endpoint: Endpoint) -> str:

@@ -34,8 +34,11 @@ ALL_PORTS: PortSet = tuple(PortRange(protocol, FIRST_PORT, LAST_PORT) for protoc
 
 def port_set(ranges: Iterable[PortRange]) -> PortSet:
     """The canonical set of all ports of the ranges."""
+    listed = tuple(ranges)
+    if len(listed) < 2:
+        return listed
     merged: list[PortRange] = []
-    for one in sorted(ranges, key=lambda item: (_ORDER[item.protocol], item.first, item.last)):
+    for one in sorted(listed, key=lambda item: (_ORDER[item.protocol], item.first, item.last)):
         if merged and merged[-1].protocol == one.protocol and one.first <= merged[-1].last + 1:
             if one.last > merged[-1].last:
                 merged[-1] = merged[-1]._replace(last=one.last)

@@ -60,6 +60,14 @@ class Selecting:
 
     def union(self, parts: Sequence[Selection]) -> Selection:
         """Who is in some of the selections."""
+        numbers: list[int] = []
+        for part in parts:
+            if part.numbers is None or part.addresses:
+                break
+            numbers += part.numbers
+        else:
+            if are_few(len(numbers)):
+                return Selection(numbers, None, (), parts)
         key = tuple(map(id, parts))
         found = self._unions.get(key)
         if found is None:

@@ -168,7 +168,7 @@ class Stated:
             number
             for number in self._by_name.get(end.name, ())
             if end.namespace in ("", population.namespaces[number])
-            and end.kind in ("", population.workload(number).kind)
+            and (not end.kind or end.kind == population.workload(number).kind)
         ]
         if not numbers:
             return NOBODY

@@ -250,9 +250,10 @@ def _add_identities(found: list[object], raw: Any, without: frozenset[str]) -> N
 
 
 def _texts(raw: Mapping[str, Any]) -> Mapping[str, str]:
-    if all(isinstance(value, str) for value in raw.values()):
-        return raw
-    return {key: value for key, value in raw.items() if isinstance(value, str)}
+    for value in raw.values():
+        if not isinstance(value, str):
+            return {key: value for key, value in raw.items() if isinstance(value, str)}
+    return raw
 
 
 def _at(raw: Any, path: FieldPath) -> Mapping[str, Any]:
