@@ -12,8 +12,9 @@ from policy.patterns import Pattern
 V6 = 1 << 32
 """Where IPv6 begins: ``::`` is this number."""
 END = V6 + (1 << 128)
-_OCTETS = {str(number): number for number in range(256)}
-_SIZES = {str(bits): 1 << (32 - bits) for bits in range(33)}
+_OCTETS = tuple({str(number): number << shift for number in range(256)} for shift in (24, 16, 8, 0))
+_HOSTS = {str(bits): (1 << (32 - bits)) - 1 for bits in range(33)}
+_HOSTS_V6 = {str(bits): (1 << (128 - bits)) - 1 for bits in range(129)}
 _LENGTH = Pattern(r"[0-9]{1,3}")
 _V4 = Pattern(r"([0-9]{1,3})\.([0-9]{1,3})\.([0-9]{1,3})\.([0-9]{1,3})/([0-9]{1,2})")
 
@@ -66,24 +67,24 @@ def interval_of(cidr: str) -> Interval:
     Raises:
         ValueError: it is none.
     """
-    text, _, bits = cidr.partition("/")
-    parts = text.split(".")
-    if len(parts) != 4:
+    if ":" in cidr:
         return _interval_v6(cidr)
+    text, _, bits = cidr.partition("/")
+    first, second, third, fourth = _OCTETS
     try:  # as nearly all of them are written
-        number = _OCTETS[parts[0]] << 24 | _OCTETS[parts[1]] << 16 | _OCTETS[parts[2]] << 8 | _OCTETS[parts[3]]
-        size = _SIZES[bits]
-    except KeyError:
+        one, two, three, four = text.split(".")
+        number, host = first[one] | second[two] | third[three] | fourth[four], _HOSTS[bits]
+    except (KeyError, ValueError):
         return _interval_v4(cidr)
-    first = number & -size
-    return _interval((first, first + size - 1))
+    last = number | host
+    return _interval((last ^ host, last))
 
 
 def _interval_v4(cidr: str) -> Interval:
     """With zeros before numbers, which count for nothing."""
     match = _V4.fullmatch(cidr)
     if match is None:
-        return _interval_v6(cidr)
+        raise ValueError(f"{cidr} is no CIDR")
     numbers = [int(part) for part in match.groups()]
     if max(numbers[:4]) > 255 or numbers[4] > 32:
         raise ValueError(f"{cidr} is no CIDR")
@@ -100,16 +101,17 @@ def _from_text() -> Callable[[str], bytes]:
 
 
 def _interval_v6(cidr: str) -> Interval:
-    text, slash, bits = cidr.partition("/")
+    text, _, bits = cidr.partition("/")
+    host = _HOSTS_V6.get(bits)
+    if host is None:
+        if not _LENGTH.fullmatch(bits) or int(bits) > 128:
+            raise ValueError(f"{cidr} is no CIDR")
+        host = _HOSTS_V6[str(int(bits))]
     try:
-        number = int.from_bytes(_from_text()(text), "big")
+        last = int.from_bytes(_from_text()(text), "big") | host
     except (OSError, UnicodeError, ValueError):  # ValueError: a null character
         raise ValueError(f"{cidr} is no CIDR") from None
-    if not slash or not _LENGTH.fullmatch(bits) or int(bits) > 128:
-        raise ValueError(f"{cidr} is no CIDR")
-    size = 1 << (128 - int(bits))
-    first = V6 + (number & -size)
-    return _interval((first, first + size - 1))
+    return _interval((V6 + (last ^ host), V6 + last))
 
 
 def merged(intervals: Iterable[Interval]) -> AddressSet:

@@ -212,13 +212,13 @@ class Population:
         if number >= self.in_git:
             outside = self.outside_of(number)
             return [((port.protocol, port.name), port.number) for port in outside.ports] if outside else []
-        found: list[tuple[PortName, int]] = []
-        for container in self._workloads[number].containers:
-            role = container.role
-            for port in (container.spec.ports or ()) if role is _MAIN or role is _SIDECAR else ():
-                if port.name:
-                    found.append(((port.protocol or "TCP", port.name), port.container_port))
-        return found
+        return [
+            ((port.protocol or "TCP", port.name), port.container_port)
+            for container in self._workloads[number].containers
+            if container.role is _MAIN or container.role is _SIDECAR
+            for port in container.spec.ports or ()
+            if port.name
+        ]
 
     def ports_text(self, endpoint: Endpoint) -> str:
         """The named ports of an endpoint, for people: ``http TCP 8080``."""

@@ -34,10 +34,13 @@ def rows_of(
     """The rows, each pair in one of them at most; pairs of which neither is in Git are left out."""
     for numbers, met, addresses in _alike(_by_source(population, sides, table, possibly=possibly)):
         sources = Group(numbers)
-        if met.sets is None and not addresses:
-            for ports, few in _by_ports(met.each).items():
-                if few != numbers or len(numbers) > 1:
+        if met.sets is None:
+            each = _by_ports(met.each)
+            for ports, few in each.items():
+                if ports not in addresses and (few != numbers or len(numbers) > 1):
                     yield Reach(sources, Group(few), ports)
+            for ports, some in addresses.items():
+                yield Reach(sources, Group(None, Ends(bits_of(each.get(ports, ())), some)), ports)
             continue
         row = met.row
         for ports in sorted(row.keys() | addresses.keys()):

@@ -57,6 +57,9 @@ class Selecting:
         self._of_peers: dict[tuple[object, object], Selection] = {}
         self._by_label: dict[str, dict[str, dict[str, Selection]]] = {}
         self._unions: dict[tuple[int, ...], Selection] = {}
+        names = population.by_namespace
+        self._named: frozenset[str] = frozenset() if "" in names else frozenset(names)
+        """The namespaces that a name means and no other; none where a manifest leaves open which one it is for."""
 
     def union(self, parts: Sequence[Selection]) -> Selection:
         """Who is in some of the selections."""
@@ -173,12 +176,6 @@ class Selecting:
         population = self._population
         declared = population.namespaces[population.in_git : population.first_unlisted]
         return population.namespaces_in_git.difference(() if population.profile.exact_labels else declared)
-
-    @cached_property
-    def _named(self) -> frozenset[str]:
-        """The namespaces that a name means and no other; none where a manifest leaves open which one it is for."""
-        names = self._population.by_namespace
-        return frozenset() if "" in names else frozenset(names)
 
     def _declared_by(self, selector: LabelSelector) -> int:
         """The undeclared pods of namespaces in which whoever has the labels of a selector is declared outside."""

@@ -207,13 +207,17 @@ class Side:
             if peers.numbers is None:
                 sets = {} if sets is None else sets
                 self._add_set(sets, rule, number, bound)
+            elif len(peers.numbers) == 1 and not rule.ports.names:  # most rules of egress
+                [other], ports = peers.numbers, rule.ports.numeric
+                if ports:
+                    each[other] = self._table.union(each[other], ports) if other in each else ports
             elif peers.numbers:
                 self._add_each(each, rule, number, bound)
-                if not are_few(len(each)):
-                    return self._of_many(rules, number, bound)
             if peers.addresses:
                 addresses = {} if addresses is None else addresses
                 self._add_addresses(addresses, rule, number, bound)
+        if not are_few(len(each)):
+            return self._of_many(rules, number, bound)
         return Grants(sets or NOTHING.sets, addresses or NOTHING.addresses, each)
 
     def _of_many(self, rules: Sequence[CompiledRule], number: int, bound: int) -> Grants:
