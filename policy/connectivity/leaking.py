@@ -171,14 +171,12 @@ class Leaking:
         if not side.isolated >> end & 1:
             yield None, bundle
             return
-        rules = side.rules(end)
+        rules = [rule for rule in side.rules(end) if _may_be(rule.peers, bundle.others)]
         if len(rules) == 1:  # all that is possible comes of it
             yield rules[0], bundle
             return
         left = [(ports, bundle.others)]
         for rule in rules:
-            if not _may_be(rule.peers, bundle.others):
-                continue
             left, through = self._parted(left, self._held(side, rule, end))
             for both, others in through:
                 yield rule, Bundle(direction, end, both, others)

@@ -40,7 +40,8 @@ def rows_of(
                 if ports not in addresses and (few != numbers or len(numbers) > 1):
                     yield Reach(sources, Group(few), ports)
             for ports, some in addresses.items():
-                yield Reach(sources, Group(None, Ends(bits_of(each.get(ports, ())), some)), ports)
+                pods = bits_of(each[ports]) if ports in each else 0
+                yield Reach(sources, Group(None, Ends(pods, some)), ports)
             continue
         row = met.row
         for ports in sorted(row.keys() | addresses.keys()):
