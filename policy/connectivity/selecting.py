@@ -85,7 +85,11 @@ class Selecting:
         stated = {item.name: item.resource.labels for item in self._listed}
         found: dict[str, tuple[Mapping[str, str], bool]] = {}
         for name in self._population.by_namespace:
-            labels = {key: value for key, value in stated.get(name, {}).items() if isinstance(value, str)}
+            labels: dict[str, str] = {}
+            for item in self._population.outside:
+                if item.namespace == name:
+                    labels.update(item.namespace_labels)
+            labels.update((key, value) for key, value in stated.get(name, {}).items() if isinstance(value, str))
             if name:
                 labels[NAMESPACE_NAME] = name
             found[name] = labels, name in stated or self._population.profile.exact_labels
@@ -97,12 +101,15 @@ class Selecting:
         if found is None:
             population = self._population
             surely = possibly = 0
+            declared = self._namespaces_declared_by(selector)
             for name, bits in population.by_namespace.items():
                 labels, is_known = self._namespace_labels[name]
+                if declared and name not in declared and name not in population.namespaces_in_git:
+                    continue
                 may, must = matches(selector, labels, is_known=is_known)
                 possibly |= bits if may else 0
                 surely |= bits if must else 0
-            if population.stranger is not None:
+            if population.stranger is not None and not declared:
                 may, must = self._strange_namespace(selector)
                 possibly |= may << population.stranger
                 surely |= must << population.stranger
@@ -177,12 +184,18 @@ class Selecting:
         declared = population.namespaces[population.in_git : population.first_unlisted]
         return population.namespaces_in_git.difference(() if population.profile.exact_labels else declared)
 
+    def _namespaces_declared_by(self, selector: LabelSelector) -> frozenset[str]:
+        """The namespaces outside that are declared with labels which a selector asks for: only they have them all."""
+        labels = _asked_for(selector)
+        return frozenset(
+            item.namespace
+            for item in self._population.outside
+            if item.namespace and item.namespace_labels and item.namespace_labels.items() <= labels.items()
+        )
+
     def _declared_by(self, selector: LabelSelector) -> int:
         """The undeclared pods of namespaces in which whoever has the labels of a selector is declared outside."""
-        labels = dict(selector.match_labels or {})
-        for each in selector.match_expressions or ():
-            if each.operator == "In" and len(each.values or ()) == 1:
-                labels.setdefault(each.key, (each.values or ("",))[0])
+        labels = _asked_for(selector)
         found = 0
         for item in self._population.outside:
             if item.labels and item.labels.items() <= labels.items():
@@ -349,6 +362,15 @@ class Selecting:
     def _pod_ranges(self) -> Sequence[Interval]:
         """Where pods are, as declared, or else probably."""
         return self._population.pod_ranges or private_ranges()
+
+
+def _asked_for(selector: LabelSelector) -> Mapping[str, str]:
+    """The labels that whoever is selected has with a value that the selector says."""
+    labels = dict(selector.match_labels or {})
+    for each in selector.match_expressions or ():
+        if each.operator == "In" and len(each.values or ()) == 1:
+            labels.setdefault(each.key, (each.values or ("",))[0])
+    return labels
 
 
 def _of_numbers(numbers: Sequence[int]) -> Selection:

@@ -1,7 +1,8 @@
 """topology.yaml: who may talk to whom. ``topology_file`` reads it, which not every check has to load.
 
 ```yaml
-outside:                       # what is not in Git: pods (namespace, labels, ports) or addresses (cidrs)
+outside:                       # what is not in Git: addresses (cidrs), or pods (namespace, labels, ports;
+                               # namespaceLabels, where policies select the namespace by other labels than its name)
   internet: {cidrs: [0.0.0.0/0, "::/0"]}
   dns: {namespace: kube-system, labels: {k8s-app: kube-dns}, ports: {dns: "UDP 53, TCP 53"}}
 cluster: {pods: [10.244.0.0/16], services: [10.96.0.0/12], nodes: [192.0.2.0/24]}
@@ -44,7 +45,10 @@ class NamedPort(msgspec.Struct, frozen=True):
 
 
 class Outside(msgspec.Struct, frozen=True):
-    """What is not in Git: pods of a namespace (all of them where there are no labels), or address ranges."""
+    """What is not in Git: pods of a namespace (all of them where there are no labels), or address ranges.
+
+    ``namespace_labels`` are labels of the namespace; no other namespace that is not in Git has them all.
+    """
 
     name: str
     namespace: str | None
@@ -52,6 +56,7 @@ class Outside(msgspec.Struct, frozen=True):
     cidrs: tuple[Network, ...]
     ports: tuple[NamedPort, ...]
     place: Place
+    namespace_labels: Mapping[str, str] = {}
 
 
 class Cluster(msgspec.Struct, frozen=True):

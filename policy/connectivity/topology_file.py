@@ -30,7 +30,7 @@ from policy.manifests.names import nearest
 from policy.manifests.ports import port_problem
 
 _TABLES = ("outside", "cluster", "flows", "silent")
-_OUTSIDE = ("namespace", "labels", "cidrs", "ports")
+_OUTSIDE = ("namespace", "labels", "cidrs", "ports", "namespaceLabels")
 _CLUSTER = ("pods", "services", "nodes")
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
 _KIND = re.compile(r"[A-Z][A-Za-z]*")
@@ -117,17 +117,21 @@ class _Reader:
             raise self._error(f"{name!r} is no name: lower case letters, digits, - and .", table)
         self._known(table, _OUTSIDE, f"outside {name}")
         namespace = self._string(table.fields.get("namespace"), f"the namespace of {name}")
-        labels = {
-            key: self._string(value, f"label {key} of {name}") or ""
-            for key, value in self._fields(table.fields.get("labels"), f"the labels of {name}")
-        }
+        labels = self._labels(table.fields.get("labels"), name)
+        of_namespace = self._labels(table.fields.get("namespaceLabels"), f"the namespace of {name}")
         cidrs = self._networks(table.fields.get("cidrs"), f"the cidrs of {name}")
         ports = tuple(self._named_ports(table.fields.get("ports"), name))
-        if cidrs and (namespace or labels or ports):
+        if cidrs and (namespace or labels or ports or of_namespace):
             raise self._error(f"outside {name} is either addresses (cidrs) or pods (namespace, labels, ports)", table)
         if not cidrs and not namespace:
             raise self._error(f"outside {name} needs a namespace, or cidrs", table)
-        return Outside(name, namespace or None, labels, cidrs, ports, table.mark.place)
+        return Outside(name, namespace or None, labels, cidrs, ports, table.mark.place, of_namespace)
+
+    def _labels(self, node: Node | None, owner: str) -> Mapping[str, str]:
+        return {
+            key: self._string(value, f"label {key} of {owner}") or ""
+            for key, value in self._fields(node, f"the labels of {owner}")
+        }
 
     def _named_ports(self, node: Node | None, outside: str) -> Iterator[NamedPort]:
         for name, value in self._fields(node, f"the ports of {outside}"):

@@ -42,6 +42,7 @@ _NOWHERE = Place("", 1)
 _NAMESPACE_NAMES = ("kubernetes.io/metadata.name", "name")
 _NAMES = ("app.kubernetes.io/name", "app", "k8s-app", "name")
 _WHOLE = tuple(ip_network(text) for text in ("0.0.0.0/0", "::/0"))
+_HOW = "and those labels of its namespace as namespaceLabels"
 _WORD = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
 DNS = Outside("dns", "kube-system", {"k8s-app": "kube-dns"}, (), (), _NOWHERE)
 
@@ -132,13 +133,18 @@ def _declared(index: Index, policies: Iterable[NetworkPolicy], questions: list[s
                     cidrs.extend(_networks([peer.ip_block.get("cidr"), *(peer.ip_block.get("except") or [])]))
                     continue
                 made = _pods(index, peer, questions)
-                if made is not None and (key := (made.namespace, tuple(sorted(made.labels.items())))) not in seen:
+                if made is not None and (key := _stated(made)) not in seen:
                     seen.add(key)
                     yield _named(made, taken)
     whole = tuple(network for network in _WHOLE if network in cidrs) or _WHOLE
     yield _named(Outside("internet", None, {}, whole, (), _NOWHERE), taken)
     for network in sorted(set(cidrs) - set(whole), key=str):
         yield _named(Outside(_range_name(network), None, {}, (network,), (), _NOWHERE), taken)
+
+
+def _stated(item: Outside) -> object:
+    """The same for pods that are declared alike; it can be hashed."""
+    return item.namespace, tuple(sorted(item.labels.items())), tuple(sorted(item.namespace_labels.items()))
 
 
 def _range_name(network: Network) -> str:
@@ -164,13 +170,14 @@ def _pods(index: Index, peer: NetworkPolicyPeer, questions: list[str]) -> Outsid
     name = next((labels[key] for key in _NAMESPACE_NAMES if key in labels), None)
     pods = peer.pod_selector
     if name is None or selector.match_expressions or (pods is not None and pods.match_expressions):
-        questions.append(f"a policy admits namespaces by {selector}: state under outside what is there")
+        questions.append(f"a policy admits namespaces by {selector}: state under outside what is there, {_HOW}")
         return None
     if name in index.namespaces:
         return None
     own = dict(pods.match_labels or {}) if pods is not None else {}
     called = next((own[key] for key in _NAMES if key in own), name)
-    return Outside(DNS.name if own == DNS.labels else called, name, own, (), (), _NOWHERE)
+    of_namespace = {key: value for key, value in labels.items() if key != _NAMESPACE_NAMES[0]}
+    return Outside(DNS.name if own == DNS.labels else called, name, own, (), (), _NOWHERE, of_namespace)
 
 
 def _named(item: Outside, taken: set[str]) -> Outside:
@@ -238,8 +245,12 @@ def _inline(item: Outside) -> str:
             + ", ".join(scalar(str(cidr)) if ":" not in str(cidr) else f'"{cidr}"' for cidr in item.cidrs)
             + "]}"
         )
-    labels = ", ".join(f"{scalar(key)}: {scalar(value)}" for key, value in item.labels.items())
-    return f"{{namespace: {scalar(item.namespace)}" + (f", labels: {{{labels}}}" if labels else "") + "}"
+    stated = [f"namespace: {scalar(item.namespace)}"]
+    for key, labels in (("namespaceLabels", item.namespace_labels), ("labels", item.labels)):
+        if labels:
+            text = ", ".join(f"{scalar(name)}: {scalar(value)}" for name, value in labels.items())
+            stated.append(f"{key}: {{{text}}}")
+    return f"{{{', '.join(stated)}}}"
 
 
 def _flow_lines(arrows: Iterable[Arrow]) -> Iterator[str]:

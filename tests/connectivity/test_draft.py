@@ -93,7 +93,8 @@ def test_what_is_open_and_cannot_be_stated_is_asked(tmp_path: Path, run: Run) ->
 
     assert flows(text) == []
     assert "# - open today, and not stated here: pods of other namespaces -> db : TCP 80\n" in text
-    assert "# - a policy admits namespaces by team=a: state under outside what is there\n" in text
+    how = "state under outside what is there, and those labels of its namespace as namespaceLabels"
+    assert f"# - a policy admits namespaces by team=a: {how}\n" in text
 
 
 def test_outside_is_named_after_its_labels_and_ranges(tmp_path: Path, run: Run) -> None:

@@ -148,6 +148,14 @@ BAD = {
         "outside:\n  dns: {namespace: kube-system, cidrs: [10.0.0.0/8]}\nflows: []\n",
         "2: outside dns is either addresses (cidrs) or pods (namespace, labels, ports)",
     ),
+    "addresses with the labels of a namespace": (
+        "outside:\n  net: {cidrs: [10.0.0.0/8], namespaceLabels: {a: b}}\nflows: []\n",
+        "2: outside net is either addresses (cidrs) or pods (namespace, labels, ports)",
+    ),
+    "a label of a namespace that is a number": (
+        "outside:\n  dns: {namespace: a, namespaceLabels: {b: 1}}\nflows: []\n",
+        "2: label b of the namespace of dns must be a string",
+    ),
     "a label that is a number": (
         "outside:\n  dns: {namespace: a, labels: {b: 1}}\nflows: []\n",
         "2: label b of dns must be a string",
