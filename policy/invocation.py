@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 def settings_for(paths: Sequence[str], config: Path | None = None) -> Settings:
     """The settings of ``config``, else of the nearest policy.toml above the first path, else the defaults.
 
+    Without a policy.toml, the nearest topology.yaml holds.
+
     Raises:
         SettingsError: the file says something that cannot be understood.
     """
@@ -25,7 +27,20 @@ def settings_for(paths: Sequence[str], config: Path | None = None) -> Settings:
     if file:
         return load_settings(file.resolve(), RULES)
     here = Path.cwd()
-    return Settings(start, repository_of(start) or (here if start.is_relative_to(here) else Path(start.anchor)))
+    repository = repository_of(start) or (here if start.is_relative_to(here) else Path(start.anchor))
+    return Settings(start, repository, topology=_nearest_topology(start, repository))
+
+
+def _nearest_topology(start: Path, repository: Path) -> Path | None:
+    """The topology.yaml of the folder, else of the nearest one above it that is in the repository."""
+    from policy.settings import TOPOLOGY_NAME
+
+    for folder in (start, *start.parents):
+        if (folder / TOPOLOGY_NAME).is_file():
+            return folder / TOPOLOGY_NAME
+        if folder == repository:
+            return None
+    return None
 
 
 def _start(paths: Sequence[str]) -> Path:

@@ -30,7 +30,7 @@ from policy.manifests.resources import (
     NetworkPolicyPeer,
 )
 from policy.reports.plain import one_line
-from policy.settings import TOPOLOGY_NAME
+from policy.settings import TOPOLOGY_NAME, Settings
 from policy.topology.hostnames import flows_of_configuration
 from policy.topology.names import names
 from policy.topology.picture import Arrow, NodeKind
@@ -59,7 +59,7 @@ class _Draft:
 
 
 def draft(paths: Sequence[str], *, config: Path | None = None, to_stdout: bool = False) -> str:
-    """Writes the draft beside policy.toml and says what to do next; or gives it as text.
+    """Writes the draft beside policy.toml, or else into the repository, and says what to do next; or gives it as text.
 
     Of several environments the last is taken, which is the one that changes reach last.
 
@@ -67,7 +67,8 @@ def draft(paths: Sequence[str], *, config: Path | None = None, to_stdout: bool =
         PolicyError: there is a topology.yaml already, it cannot be written, or there are no workloads.
     """
     settings = settings_for(paths, config)
-    file = settings.root / (settings.topology or TOPOLOGY_NAME)
+    home = settings.root if settings.file else _above(settings)
+    file = home / (settings.topology or TOPOLOGY_NAME)
     if not to_stdout and os.path.lexists(file):
         raise PolicyError("exists already, and is left as it is; --stdout prints a draft", file=file)
     side = read(paths, config=config, with_contract=False)[-1]
@@ -85,6 +86,11 @@ def draft(paths: Sequence[str], *, config: Path | None = None, to_stdout: bool =
         "  policy check               tells what is possible beyond it, and what it states that does not work\n"
         "  policy topology synthesize writes NetworkPolicies that allow just that\n"
     )
+
+
+def _above(settings: Settings) -> Path:
+    """Where a topology.yaml belongs without a policy.toml: in the repository, rather than among manifests."""
+    return settings.root if settings.repository == Path(settings.root.anchor) else settings.repository
 
 
 def _drafted(side: Side) -> _Draft:

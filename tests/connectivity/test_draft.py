@@ -128,6 +128,36 @@ def test_who_is_in_no_flow_is_written_as_silent(tmp_path: Path, run: Run) -> Non
     assert drafted.flows == ()
 
 
+@pytest.mark.parametrize("is_repository", [True, False])
+def test_without_a_policy_toml_it_is_written_into_the_repository_and_holds_for_what_is_below(
+    tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch, *, is_repository: bool
+) -> None:
+    folder = write(tmp_path / "apps" / "shop", DENY, deployment("mailer"))
+    if is_repository:
+        (tmp_path / ".git").mkdir()
+    else:
+        monkeypatch.chdir(tmp_path)
+
+    code, _, errors = run("topology", "init", folder)
+
+    assert (code, errors) == (0, "")
+    file = tmp_path / "topology.yaml"
+    assert file.is_file()
+    assert not (folder / "topology.yaml").exists()
+    file.write_text(file.read_text(encoding="utf-8").replace("- mailer", "- other"), encoding="utf-8")
+    _, text, _ = run("check", folder)
+    assert "topology-complete" in text
+    assert run("topology", "init", folder)[0] == 2
+
+
+def test_a_topology_yaml_above_the_repository_is_not_of_it(tmp_path: Path, run: Run) -> None:
+    folder = write(tmp_path / "repository", DENY, deployment("mailer"))
+    (folder / ".git").mkdir()
+    (tmp_path / "topology.yaml").write_text("nonsense", encoding="utf-8")
+
+    assert run("topology", folder) == (0, "", "")
+
+
 def test_a_file_that_is_there_is_left_alone(tmp_path: Path, run: Run) -> None:
     folder = write(tmp_path, *SHOP)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -121,3 +122,27 @@ def test_a_draft_states_the_labels_that_a_policy_asks_for(tmp_path: Path, run: R
     drafted = yaml.safe_load(text)
     assert drafted["outside"] == {"prometheus": {**PROMETHEUS, "namespaceLabels": {"name": "watch"}}}
     assert drafted["flows"] == ["prometheus -> db : TCP 80"]
+
+
+def test_the_fixes_name_the_label_that_is_not_stated(tmp_path: Path, run: Run) -> None:
+    peer = "{namespaceSelector: {matchLabels: {purpose: monitoring}}, podSelector: {matchLabels: {app: prometheus}}}"
+    ingress = f"podSelector: {{matchLabels: {{app: db}}}}\ningress: [{{from: [{peer}], ports: [{{port: 80}}]}}]\n"
+    folder = write(tmp_path, deployment("db"), DENY, policy("db", ingress))
+
+    def fixes(prometheus: dict[str, Any]) -> list[str]:
+        contract = {"outside": {"prometheus": prometheus}, "flows": ["prometheus -> db : TCP 80"]}
+        (folder / "topology.yaml").write_text(yaml.safe_dump(contract))
+        _, text, _ = run("check", folder, "--format", "json")
+        findings = json.loads(text)["findings"]
+        return [item["fix"] for item in findings if item["rule"].startswith("topology-")]
+
+    by_name = "select the namespace by its name too: kubernetes.io/metadata.name in a namespaceSelector"
+    assert fixes(PROMETHEUS) == [
+        "state under outside which labels namespace watch has (namespaceLabels of prometheus), or select it by its "
+        "name: kubernetes.io/metadata.name",
+        f"{by_name}; or state under outside whose namespace has these labels, as namespaceLabels",
+    ]
+    assert fixes({"namespace": "watch", "namespaceLabels": {"purpose": "monitoring"}}) == [
+        "state the labels of prometheus under outside"
+    ]
+    assert fixes(DECLARED) == []

@@ -5,7 +5,8 @@ each where a policy isolates that end. A finding says which of them is missing a
 is the pod's; a port that no destination has is a finding too.
 
 Where it depends on what is not known, such as labels that controllers add, or an ipBlock that perhaps admits pods, the
-flow does not count as working.
+flow does not count as working. The finding asks for what topology.yaml could say of pods outside Git: their labels, and
+those of their namespace.
 
 Why: connections time out after the merge, and nothing in the logs of either service says why.
 
@@ -37,6 +38,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from policy.connectivity.doubts import Doubt, doubt_of
 from policy.connectivity.isolation import Isolation
 from policy.connectivity.policies import TYPES, Direction
 from policy.connectivity.ports import described, port_set
@@ -110,6 +112,9 @@ def _finding(group: list[Broken], isolation: Isolation) -> Finding:
         if astray is not None:
             fixes.append(f"let the podSelector of {astray.policy.ref} select {broken.end(direction).name}")
             continue
+        if (doubt := _doubt(broken, direction, isolation)) is not None:
+            fixes.append(doubt.fix)
+            continue
         end = broken.end(direction)
         other = broken.destination if direction == "egress" else broken.source
         where = f"spec.{direction} of {_owner(broken, direction, isolation)}"
@@ -128,11 +133,18 @@ def _refusal(broken: Broken, direction: Direction, isolation: Isolation) -> str:
     astray = isolation.faults.astray(broken, direction)
     if astray is not None:
         return f"{astray.policy.ref} has the {direction} rule for it, but does not select {end}"
+    doubt = _doubt(broken, direction, isolation)
+    if doubt is not None:
+        return f"{doubt.rule.policy.ref} asks for {doubt.asks}"
     return (
         f"no {direction} rule of {end} allows it"
         if _policy(broken, direction, isolation)
         else (f"{end} has no policy that opens its {direction}")
     )
+
+
+def _doubt(broken: Broken, direction: Direction, isolation: Isolation) -> Doubt | None:
+    return doubt_of(isolation.proof, broken, direction) if isolation.proof else None
 
 
 def _policy(broken: Broken, direction: Direction, isolation: Isolation) -> Field | None:
@@ -153,6 +165,9 @@ def _at(broken: Broken, direction: Direction, isolation: Isolation) -> Field | P
     astray = isolation.faults.astray(broken, direction)
     if astray is not None:
         return astray.policy.field("spec", "podSelector")
+    doubt = _doubt(broken, direction, isolation)
+    if doubt is not None:
+        return doubt.at
     found = _policy(broken, direction, isolation)
     if found is not None:
         return found

@@ -58,6 +58,7 @@ from policy.rules.rule import Context, Rule
 
 if TYPE_CHECKING:
     from policy.connectivity.leaks import Leak
+    from policy.manifests.resources import NetworkPolicyPeer
 
 
 def check(index: Index, context: Context) -> Iterator[Finding | Skipped]:
@@ -118,11 +119,10 @@ def _by_rule(leak: Leak, isolation: Isolation) -> Finding:
             related=related,
         )
     more = f" (and {leak.pairs - 1} more)" if leak.pairs > 1 else ""
-    is_labelled = peer is not None and peer[1].pod_selector is not None and not peer[1].pod_selector.is_empty
     return Finding(
         at=at,
         message=f"{source} may reach {destination} on {described(leak.ports)}, which no flow states{more}",
-        fix=_fix(leak, (source, destination), _unknown_name(leak, isolation), is_labelled=is_labelled),
+        fix=_fix(leak, (source, destination), _unknown_name(leak, isolation), peer[1] if peer else None),
         related=related,
     )
 
@@ -139,15 +139,18 @@ def _unknown_name(leak: Leak, isolation: Isolation) -> str:
     return next((name for protocol, name in leak.by.ports.names if protocol in protocols), "")
 
 
-def _fix(leak: Leak, ends: tuple[str, str], unknown: str, *, is_labelled: bool) -> str:
+def _fix(leak: Leak, ends: tuple[str, str], unknown: str, peer: NetworkPolicyPeer | None) -> str:
     source, destination = ends
+    pods, namespaces = (peer.pod_selector, peer.namespace_selector) if peer else (None, None)
     if unknown and leak.destination.outside is not None:
         return f"state under outside which port {destination} calls {unknown}, or write its number here"
     if unknown and leak.other.type is EndpointKind.STRANGER:
         return f"name the namespace, and write the number of port {unknown}: what others call so, nobody knows"
     if leak.other.type is EndpointKind.STRANGER:
-        return "select the namespace by its name too: kubernetes.io/metadata.name in a namespaceSelector"
-    if leak.other.type is EndpointKind.UNLISTED and is_labelled:
+        fix = "select the namespace by its name too: kubernetes.io/metadata.name in a namespaceSelector"
+        more = "; or state under outside whose namespace has these labels, as namespaceLabels"
+        return fix + (more if namespaces is not None and namespaces.match_labels else "")
+    if leak.other.type is EndpointKind.UNLISTED and pods is not None and not pods.is_empty:
         return "select the labels of pods that are declared under outside, or declare these and state the flow"
     if leak.other.type is EndpointKind.UNLISTED:
         return "select the pods by their labels too, in the same item of the list"
