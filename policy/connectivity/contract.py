@@ -129,7 +129,21 @@ class Proof:
             )
             for (source, destination), refused in sorted(missing.items(), key=lambda item: item[0])
         ]
-        return tuple(sorted([*found, *to_addresses], key=lambda item: item.flow.place.start))
+        together = [*found, *to_addresses, *self._broken_among_themselves()]
+        return tuple(sorted(together, key=lambda item: item.flow.place.start))
+
+    def _broken_among_themselves(self) -> Iterator[Broken]:
+        """Workloads whose pods cannot surely reach each other, as a flow states."""
+        stated = ((number, *each) for number, flows in self.stated.itself.items() for each in flows)
+        for number, ports, flow in stated:
+            refused: dict[Direction, PortSet] = {}
+            for direction, side in self.connectivity.sides.items():
+                lacking = self._table.difference(ports, side.every[0][number].on(number, self._table))
+                if lacking and not self._ignored >> number & 1:
+                    refused[direction] = self._table.sets[lacking]
+            if refused:
+                end = self._population.endpoint(number)
+                yield Broken(flow, end, end, refused)
 
     def _without_addresses(
         self, direction: Direction, number: int, ports: int, missing: AddressSet

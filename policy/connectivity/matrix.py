@@ -223,6 +223,11 @@ class Connectivity:
             self._side("ingress", source, destination, possibly=possibly),
         )
 
+    def among_themselves(self, number: int) -> PortSet:
+        """The ports that surely work between different pods of an end."""
+        sent, accepted = (side.surely(number).on(number, self.table) for side in self.sides.values())
+        return self.table.sets[self.table.intersection(sent, accepted)]
+
     def rows(self, *, possibly: bool = False) -> Iterator[Row]:
         """Everything allowed (surely, or else possibly), grouped: each pair of different ends is in one row at most.
 

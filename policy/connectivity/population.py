@@ -106,6 +106,10 @@ class Population:
         """The workload of a number below ``in_git``."""
         return self._workloads[number]
 
+    def has_pods_besides(self, number: int) -> bool:
+        """Whether a number stands for a workload of Git that may have more pods than one."""
+        return number < self.in_git and self._workloads[number].kind != "Pod"
+
     def outside_of(self, number: int) -> Outside | None:
         """The declaration of pods that are not in Git."""
         return self._declared[number - self.in_git] if self.in_git <= number < self.first_unlisted else None

@@ -121,15 +121,29 @@ class Purpose:
     def _is_needed(self, rule: CompiledRule, end: int, unneeded: Set[RuleKey]) -> bool:
         """Whether a flow of an end would break without a rule (and those that nobody needs)."""
         wanted = _within(self._proof.required(rule.direction, end), rule)
-        if not wanted:
+        itself = self._of_itself(rule, end)
+        if not wanted and not itself:
             return False
         others = [
             other
             for other in self._connectivity.sides[rule.direction].rules(end)
             if other is not rule and key_of(other) not in unneeded
         ]
+        if itself:
+            side = self._connectivity.sides[rule.direction]
+            known, more = (side.of_rules(each, end, 0).on(end, self._table) for each in (others, [*others, rule]))
+            if self._table.difference(self._table.intersection(more, itself), known):
+                return True
         without = self._proof.lacking(wanted, others, end)
         return bool(beyond(without, self._proof.lacking(wanted, [*others, rule], end), self._table, 1 << end))
+
+    def _of_itself(self, rule: CompiledRule, end: int) -> int:
+        """The port set on which the pods of an end talk to each other, if a rule may let them."""
+        found = 0
+        if rule.peers.possibly >> end & 1:
+            for ports, _ in self._proof.stated.itself.get(end, ()):
+                found = self._table.union(found, ports)
+        return found
 
     def _excessive(self, rule: CompiledRule, ends: Sequence[int]) -> Iterator[Needless]:
         """The first connection that a rule allows, no flow states, and the other end stops; addresses stop none."""

@@ -67,6 +67,14 @@ class Group(msgspec.Struct, eq=False, gc=False):
     def has_pods(self) -> bool:
         return bool(self.ends.pods if self.numbers is None else self.numbers)
 
+    @property
+    def only(self) -> int | None:
+        """The number of its only pod; None where there are none or more."""
+        if self.numbers is not None:
+            return self.numbers[0] if len(self.numbers) == 1 else None
+        pods = self.ends.pods
+        return pods.bit_length() - 1 if pods and not pods & (pods - 1) else None
+
     def holding(self, holders: Set[int]) -> Group:
         """Those of its pods that are among the holders of a port, and all of its addresses."""
         if self.numbers is not None:

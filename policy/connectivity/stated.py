@@ -77,6 +77,10 @@ class Stated:
         if any(permitted is not required and permitted.ends != required.ends for permitted, required in both):
             self.out_required, self.in_required = Granted(self._table), Granted(self._table)
             self._grant(self.out_required, self.in_required, permitted=False)
+        self.itself: dict[int, list[tuple[int, Flow]]] = {}
+        """By number: the port sets on which the pods of a workload talk to each other, and the flows that state it."""
+        for number, ports, flow in self._among_themselves():
+            self.itself.setdefault(number, []).append((ports, flow))
         self._ends(topology.silent)
         self.unknown_ends.sort(key=lambda item: item.end.place.start)
         self.unknown_ports.sort(key=lambda item: item.port.place.start)
@@ -127,6 +131,22 @@ class Stated:
                         outgoing.add(some.members, ported.ports, others)
                 if others.has_pods:
                     incoming.add(others.members, ported.ports, callers)
+
+    def _among_themselves(self) -> Iterator[tuple[int, int, Flow]]:
+        """The flows from a workload to itself alone; a list that has a workload on both sides means the others.
+
+        A single pod reaches itself.
+        """
+        for stated in self._stated:
+            only = stated.destinations.required.only
+            if only is None or not self._population.has_pods_besides(only):
+                continue
+            for flow, sources in zip(stated.flows, stated.sources, strict=True):
+                if sources.required.only == only:
+                    ports = 0
+                    for each in stated.ports:
+                        ports = self._table.union(ports, each.ports)
+                    yield only, ports, flow
 
     @property
     def unknown_bits(self) -> int:

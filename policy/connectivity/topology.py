@@ -15,7 +15,7 @@ silent: [mailer]               # workloads that talk to nobody, and nobody to th
 An end of a flow is ``*`` (every workload), something outside, or a workload: ``name``, ``namespace/name``,
 ``Kind/name`` or ``namespace/Kind/name``. A port is a name or a number of the destination's pods (``http``, ``8080``,
 ``TCP 5432``, ``UDP 53``, ``TCP 8000-8100``), a port of a Service in front of them (``service/http``, ``service/80``),
-every port of a protocol (``TCP``), or ``all``.
+every port of a protocol (``TCP``), or ``all``. A flow from a workload to itself alone is for its different pods.
 """
 
 from __future__ import annotations

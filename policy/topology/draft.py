@@ -17,6 +17,7 @@ from pathlib import Path
 from msgspec import structs
 
 from policy.baseline.file import write
+from policy.connectivity.matrix import Connectivity
 from policy.connectivity.ports import described, port_set
 from policy.connectivity.topology import EVERY, Cluster, Network, Outside, Topology
 from policy.errors import PolicyError
@@ -116,9 +117,22 @@ def _from_policies(side: Side, policies: Sequence[NetworkPolicy]) -> _Draft:
             made.arrows.append(arrow)
         else:
             made.open_questions.append(f"depends on labels or on the network plugin: {arrow}")
+    made.arrows.extend(_among_themselves(connectivity))
     used = {name for arrow in made.arrows for name in (arrow.source, arrow.destination)}
     made.outside = [item for name, item in sorted(outside.items()) if name in used]
     return made
+
+
+def _among_themselves(connectivity: Connectivity) -> Iterator[Arrow]:
+    """Workloads whose pods reach each other by a rule that is for them alone, as replicas of a database do."""
+    called = names(connectivity.endpoints)
+    for number in filter(connectivity.population.has_pods_besides, range(connectivity.population.in_git)):
+        if not any(set(rule.peers.numbers or ()) == {number} for rule in connectivity.sides["ingress"].rules(number)):
+            continue
+        ports = connectivity.among_themselves(number)
+        if ports:
+            name = called(connectivity.population.endpoint(number))
+            yield Arrow(name, name, described(ports))
 
 
 def _is_stated(name: str, nodes: Mapping[str, NodeKind], outside: Mapping[str, Outside]) -> bool:
@@ -260,9 +274,9 @@ def _inline(item: Outside) -> str:
 
 
 def _flow_lines(arrows: Iterable[Arrow]) -> Iterator[str]:
-    """A flow for each source and set of ports, with all its destinations."""
-    grouped: dict[tuple[str, str], list[str]] = defaultdict(list)
+    """A flow for each source and set of ports, with all its destinations; one to itself stands alone, as it must."""
+    grouped: dict[tuple[str, str, bool], list[str]] = defaultdict(list)
     for arrow in sorted(arrows):
-        grouped[arrow.source, arrow.ports].append(arrow.destination)
-    for (source, ports), destinations in grouped.items():
+        grouped[arrow.source, arrow.ports, arrow.source == arrow.destination].append(arrow.destination)
+    for (source, ports, _), destinations in grouped.items():
         yield f'  - "{source} -> {", ".join(destinations)} : {ports}"'

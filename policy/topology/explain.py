@@ -57,7 +57,7 @@ class Questions:
         if not one.is_in_git and not other.is_in_git:
             raise PolicyError(f"neither {one} nor {other} is in Git: no policy of these manifests is about them")
         if one == other:
-            return True, f"{one} is both ends: a pod always reaches itself, and more is not judged.\n"
+            return self._among_themselves(one, port)
         wanted = self._wanted(port, other) if port else None
         found = reasons_for(self._connectivity, one, other, wanted or ALL_PORTS)
         lines = [_verdict(found, wanted), ""]
@@ -67,6 +67,17 @@ class Questions:
         lines.extend(self._contract(found))
         text = "".join(one_line(line).rstrip() + "\n" for line in lines)
         return bool(found.surely) if wanted is None else not difference(wanted, found.surely), text
+
+    def _among_themselves(self, end: Endpoint, port: str | None) -> tuple[bool, str]:
+        """Whether the pods of one end reach each other."""
+        connectivity, number = self._connectivity, self._connectivity.population.number_of[end.key]
+        if not connectivity.population.has_pods_besides(number):
+            return True, f"{end} is both ends: a pod always reaches itself.\n"
+        wanted = self._wanted(port, end) if port else None
+        found = connectivity.among_themselves(number)
+        reached = f"reach each other on {described(found)}" if found else "do not surely reach each other"
+        text = f"{end} is both ends: a pod always reaches itself; its pods {reached}.\n"
+        return (bool(found) if wanted is None else not difference(wanted, found)), text
 
     def _end(self, word: str) -> Endpoint:
         """What a word means: an endpoint by its name or its beginning, or a single address."""

@@ -188,7 +188,8 @@ class _Synthesis:
             own = {
                 other: left
                 for other, ports in grants.items()
-                if other != number and (left := difference(ports, for_all.get(other, NO_PORTS)))
+                if (other != number or number in self._stated.itself)
+                and (left := difference(ports, for_all.get(other, NO_PORTS)))
             }
             found[direction] = list(self._grouped(own, self._population.endpoint(number), key))
         return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import ipaddress
 import itertools
 import random
@@ -104,6 +105,7 @@ def are_those_of_a_slow_reading(tmp_path: Path, seed: int) -> None:
                 leaking.add((_name(one), _name(other)))
             if not verdict.surely and contract.states(one, other, port):
                 broken.add((_name(one), _name(other)))
+    broken.update(_broken_among_themselves(cluster, stated, made.documents))
     assert {(_named(each.source), _named(each.destination)) for each in proof.broken} == broken
     assert bool(leaking) <= bool(proof.leaks)
     assert sum(leak.pairs for leak in proof.leaks) >= len(leaking)
@@ -114,6 +116,19 @@ def are_those_of_a_slow_reading(tmp_path: Path, seed: int) -> None:
         assert not set(pair) <= in_git - isolated or pair[1] in open_ends, pair
     for leak in proof.leaks:
         _is_real(leak, cluster, contract)
+
+
+def _broken_among_themselves(
+    cluster: naive.Cluster, stated: Sequence[Flow], documents: Sequence[dict[str, Any]]
+) -> Iterator[tuple[str, str]]:
+    """Workloads of which two pods do not surely reach each other, as a flow states."""
+    kinds = {item["metadata"]["name"]: item["kind"] for item in documents}
+    for pod in cluster.pods:
+        twin = dataclasses.replace(pod, name="twin")
+        for source, destination, protocol, number in stated:
+            is_of_it = source == destination == pod.name and kinds[pod.name] != "Pod"
+            if is_of_it and not naive.allowed(cluster, pod, twin, protocol, number).surely:
+                yield pod.name, pod.name
 
 
 TYPES = ("Ingress", "Egress")

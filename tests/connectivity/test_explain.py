@@ -73,7 +73,13 @@ def test_a_patch_of_an_overlay_is_named_where_it_stands(run: Run) -> None:
         ("order-service", "203.0.113.7", "443", 1, "order-service cannot reach 203.0.113.7 on TCP 443."),
         ("credentials", "192.0.2.10", "6443", 0, "credentials can reach 192.0.2.10 on TCP 6443."),
         ("frontend", "2001:db8::1", None, 1, "frontend cannot reach 2001:db8::1."),
-        ("redis", "redis", None, 0, "redis is both ends: a pod always reaches itself, and more is not judged."),
+        (
+            "redis",
+            "redis",
+            None,
+            1,
+            "redis is both ends: a pod always reaches itself; its pods do not surely reach each other.",
+        ),
     ],
 )
 def test_the_verdict(source: str, destination: str, port: str | None, code: int, verdict: str, run: Run) -> None:

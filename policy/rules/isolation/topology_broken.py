@@ -93,8 +93,7 @@ def _without_type(ref: ObjectRef, direction: Direction, group: list[Broken], iso
     return Finding(
         at=Field(ref, ("spec", "policyTypes")),
         message=f"policyTypes lacks {TYPES[direction]}, so the {direction} rules of {ref} count for nothing: "
-        f"{named(broken.source, index)} cannot reach {named(broken.destination, index)} on "
-        f"{described(broken.sides[direction])}, which topology.yaml states{more}",
+        f"{_cannot(broken, index)} on {described(broken.sides[direction])}, which topology.yaml states{more}",
         fix=f"add {TYPES[direction]} to policyTypes",
         related=(broken.flow.place,),
     )
@@ -121,11 +120,18 @@ def _finding(group: list[Broken], isolation: Isolation) -> Finding:
         fixes.append(f"add to {where}: {rule_text(direction, end, other, lacking, isolation.connectivity.cluster)}")
     return Finding(
         at=places[0],
-        message=f"{named(broken.source, index)} cannot reach {named(broken.destination, index)} on "
-        f"{described(ports)}, which topology.yaml states{more}: {' and '.join(reasons)}",
+        message=f"{_cannot(broken, index)} on {described(ports)}, which topology.yaml states{more}: "
+        f"{' and '.join(reasons)}",
         fix="; ".join(fixes),
         related=(*places[1:], broken.flow.place),
     )
+
+
+def _cannot(broken: Broken, index: Index) -> str:
+    source, destination = named(broken.source, index), named(broken.destination, index)
+    if broken.source == broken.destination:
+        return f"pods of {source} cannot reach each other"
+    return f"{source} cannot reach {destination}"
 
 
 def _refusal(broken: Broken, direction: Direction, isolation: Isolation) -> str:
