@@ -104,6 +104,7 @@ class _Synthesis:
             place = lacking.port.place
             raise PolicyError(f"{lacking.destination} has no port {lacking.port}", file=place.file, line=place.line)
         self._namespaces = self._index.namespaces
+        self._names_namespaces = len(self._namespaces) > 1 or side.overlay.tree is None
         self._wave = _common_wave(self._index)
 
     def files(self) -> dict[Path, str]:
@@ -144,7 +145,7 @@ class _Synthesis:
         rules: Mapping[Direction, list[dict[str, Any]]] | None,
     ) -> dict[str, Any]:
         metadata: dict[str, Any] = {"name": name}
-        if len(self._namespaces) > 1:
+        if namespace and self._names_namespaces:  # else the kustomization says it
             metadata["namespace"] = namespace
         if labels:
             metadata["labels"] = dict(labels)
@@ -239,6 +240,7 @@ class _Synthesis:
         left = addresses
         declared = sorted((item for item in self._topology.outside.values() if item.cidrs), key=_size, reverse=True)
         for item in declared:
+            self._must_tell_pods(item)
             permitted: list[Interval] = []
             blocks = []
             for cidr in item.cidrs:
@@ -250,6 +252,18 @@ class _Synthesis:
                 left = minus(left, whole)
                 yield from ({"ipBlock": block} for block in blocks)
         yield from ({"ipBlock": {"cidr": cidr}} for one in left for cidr in _cidrs(one))
+
+    def _must_tell_pods(self, item: Outside) -> None:
+        """Private addresses may be those of pods, which no flow to addresses means."""
+        ranges = [interval_of(str(cidr)) for cidr in item.cidrs]
+        private = [text for text in PRIVATE if any(not without(interval_of(text), [one]) for one in ranges)]
+        if private and not self._topology.cluster.pods:
+            raise PolicyError(
+                f"{item.name} holds {private[0]}, where pods may be: state under cluster the networks of pods, "
+                "Services and nodes",
+                file=item.place.file,
+                line=item.place.line,
+            )
 
     def _pod_networks(self, block: Interval) -> list[str]:
         """The networks of pods that lie within a block; all private ones, if nothing says where pods are."""

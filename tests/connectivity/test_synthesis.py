@@ -217,3 +217,24 @@ def test_yaml_is_read_back_as_it_was(value: dict[str, object]) -> None:
     from policy.manifests.load import load_documents
 
     assert [read for _, read in load_documents(yaml_text(value) if value else "{}", "text")] == [value]
+
+
+def test_plain_manifests_are_given_the_namespace_that_no_kustomization_states(tmp_path: Path, run: Run) -> None:
+    folder = write(tmp_path, deployment("web"), topology="flows: []\nsilent: [web]\n")
+    _, text, _ = run("topology", "synthesize", folder)
+    assert {item["metadata"]["namespace"] for item in yaml.safe_load_all(text)} == {"shop"}
+
+
+def test_addresses_that_pods_may_have_are_not_opened_by_guess(tmp_path: Path, run: Run) -> None:
+    contract = 'outside:\n  internet: {cidrs: [0.0.0.0/0]}\nflows: ["web -> internet : TCP 443"]\n'
+    folder = write(tmp_path, deployment("web"), topology=contract)
+
+    code, text, said = run("topology", "synthesize", folder)
+
+    assert (code, text) == (2, "")
+    assert "topology.yaml:2: internet holds 10.0.0.0/8, where pods may be: state under cluster" in said
+    cluster = "cluster: {pods: [10.0.0.0/16], services: [10.1.0.0/16], nodes: [192.0.2.0/24]}\n"
+    (folder / "topology.yaml").write_text(cluster + contract)
+    code, text, _ = run("topology", "synthesize", folder)
+    [rule] = [item["spec"]["egress"] for item in yaml.safe_load_all(text) if item["metadata"]["name"] == "web"]
+    assert (code, rule[0]["to"]) == (0, [{"ipBlock": {"cidr": "0.0.0.0/0", "except": ["10.0.0.0/16"]}}])
