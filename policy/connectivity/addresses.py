@@ -13,8 +13,10 @@ V6 = 1 << 32
 """Where IPv6 begins: ``::`` is this number."""
 END = V6 + (1 << 128)
 _OCTETS = tuple({str(number): number << shift for number in range(256)} for shift in (24, 16, 8, 0))
+"""By place: the number that an octet stands for there."""
 _HOSTS = {str(bits): (1 << (32 - bits)) - 1 for bits in range(33)}
 _HOSTS_V6 = {str(bits): (1 << (128 - bits)) - 1 for bits in range(129)}
+"""By the length of a prefix: the bits that it leaves to hosts."""
 _LENGTH = Pattern(r"[0-9]{1,3}")
 _V4 = Pattern(r"([0-9]{1,3})\.([0-9]{1,3})\.([0-9]{1,3})\.([0-9]{1,3})/([0-9]{1,2})")
 
@@ -81,7 +83,7 @@ def interval_of(cidr: str) -> Interval:
 
 
 def _interval_v4(cidr: str) -> Interval:
-    """With zeros before numbers, which count for nothing."""
+    """With zeros before numbers, which count for nothing; whatever else it is, it is no CIDR."""
     match = _V4.fullmatch(cidr)
     if match is None:
         raise ValueError(f"{cidr} is no CIDR")

@@ -40,7 +40,7 @@ class DeadPeers:
         self._without: set[int] = set()
 
     def of_rule(self, rule: CompiledRule) -> Iterator[DeadPeer]:
-        """The dead peers of a rule; equal peers are looked at once, if none of them is dead."""
+        """The dead peers of a rule; peers that are one object are looked at once, if none of them is dead."""
         if id(rule.peers) in self._without:
             return
         found = []

@@ -16,11 +16,12 @@ from policy.connectivity.bits import members
 from policy.connectivity.dead import DeadPeers, dead_policies, near
 from policy.connectivity.dns import missing_dns
 from policy.connectivity.mistakes import DeadPeer, DeadPolicy, DnsGap, Needless, RuleKey, UnservedPort, key_of
-from policy.connectivity.policies import CompiledRule, Direction, Problem, RulePorts
+from policy.connectivity.policies import DIRECTIONS, CompiledRule, Direction, Problem, RulePorts
 from policy.connectivity.ports import PortSet
 from policy.connectivity.selections import Ends
 from policy.connectivity.served import UnservedPorts
 from policy.findings import FieldPath, ObjectRef
+from policy.manifests.resources import NetworkPolicy
 
 if TYPE_CHECKING:
     from policy.connectivity.contract import Broken
@@ -55,6 +56,32 @@ class Faults:
             where = "ports" if "ports" in path else "peers" if "from" in path or "to" in path else "selectors"
             if where == part:
                 yield problem
+
+    def muted(self, broken: Broken, direction: Direction) -> NetworkPolicy | None:
+        """A policy of the end that has rules for the direction, but not the direction in its policyTypes."""
+        number = self._connectivity.population.number_of[broken.end(direction).key]
+        for compiled in self._connectivity.selecting_policies(number):
+            if direction not in compiled.rules and getattr(compiled.policy.spec, direction):
+                return compiled.policy
+        return None
+
+    @cached_property
+    def muted_rules(self) -> tuple[tuple[NetworkPolicy, Direction], ...]:
+        """Policies with rules for a direction that is not in their policyTypes, but for those of broken connections."""
+        told = {
+            (id(policy), direction)
+            for broken in (self.broken if self._isolation.proof is not None else ())
+            for direction in broken.sides
+            if (policy := self.muted(broken, direction)) is not None
+        }
+        return tuple(
+            (compiled.policy, direction)
+            for compiled in self._connectivity.policies
+            for direction in DIRECTIONS
+            if direction not in compiled.rules
+            and getattr(compiled.policy.spec, direction)
+            and (id(compiled.policy), direction) not in told
+        )
 
     @cached_property
     def dead_peers(self) -> tuple[DeadPeer, ...]:

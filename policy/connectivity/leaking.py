@@ -171,7 +171,7 @@ class Leaking:
         if not side.isolated >> end & 1:
             yield None, bundle
             return
-        rules = [rule for rule in side.rules(end) if _may_be(rule.peers, bundle.others)]
+        rules = [rule for rule in side.rules(end) if _could_admit(rule.peers, bundle.others)]
         if len(rules) == 1:  # all that is possible comes of it
             yield rules[0], bundle
             return
@@ -183,7 +183,7 @@ class Leaking:
             if not left:
                 return
 
-    def _parted(self, parts: Iterable[_Part], held: Iterable[_Part]) -> tuple[list[_Part], list[_Part]]:
+    def _parted(self, parts: Iterable[_Part], held: Sequence[_Part]) -> tuple[list[_Part], list[_Part]]:
         """What is left of some ends on some ports without what a rule holds, and what it lets through of it."""
         left: list[_Part] = []
         through: list[_Part] = []
@@ -219,8 +219,8 @@ class Leaking:
 _NOBODY = Ends(0)
 
 
-def _may_be(peers: Selection, others: Ends) -> bool:
-    """Whether some of the others are possibly among the peers, of which a few are not kept as bits for it."""
+def _could_admit(peers: Selection, others: Ends) -> bool:
+    """Whether some of the others may be among the peers; both having addresses, these are not compared."""
     if others.addresses and peers.addresses:
         return True
     if not others.pods:

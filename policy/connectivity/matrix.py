@@ -157,8 +157,7 @@ class Connectivity:
     def endpoints_of(self, group: Group) -> tuple[Endpoint, ...]:
         """The endpoints of a group; its addresses are one endpoint."""
         pods = tuple(map(self.population.endpoint, group.members))
-        addresses = group.known.addresses if group.known else ()
-        return (*pods, self.addresses_endpoint(addresses)) if addresses else pods
+        return (*pods, self.addresses_endpoint(group.addresses)) if group.addresses else pods
 
     def ends(self, endpoint: Endpoint) -> Ends:
         """What an endpoint stands for.

@@ -75,7 +75,7 @@ class RulePorts:
         """The number of the port set at a destination with these ports of its own."""
         if self._at is None:
             return self.numeric
-        found = self._at.get(id(own))  # equal ones are the same object, which its population keeps
+        found = self._at.get(id(own))  # its population keeps it, so that no other has its identity
         if found is None:
             found = self.numeric
             for name in self.names:
@@ -133,7 +133,7 @@ class CompiledPolicy(msgspec.Struct, frozen=True, eq=False, gc=False):
     rules: Mapping[Direction, tuple[CompiledRule, ...]]
 
 
-_CLOSED: dict[Direction, tuple[CompiledRule, ...]] = {"ingress": (), "egress": ()}
+_CLOSED: Mapping[Direction, tuple[CompiledRule, ...]] = {"ingress": (), "egress": ()}
 """The rules of each policy that denies all: one object for many."""
 
 
@@ -191,7 +191,7 @@ def _block(ranges: _Ranges, cidr: str, *excepted: str) -> Block | str:
 
 
 class Compiler:
-    """Compiles policies over a population; equal selectors, unions of peers, and ports are worked out once."""
+    """Compiles policies over a population; equal selectors, ipBlocks and ports are worked out once."""
 
     def __init__(self, population: Population, selecting: Selecting, table: PortTable) -> None:
         self._population, self._selecting, self._table = population, selecting, table
@@ -205,14 +205,12 @@ class Compiler:
     def policy(self, policy: NetworkPolicy) -> CompiledPolicy:
         spec, namespace = policy.spec, policy.resource.ref.namespace
         types = spec.policy_types
-        has_ingress, has_egress = not types or "Ingress" in types, "Egress" in types if types else bool(spec.egress)
-        rules: dict[Direction, tuple[CompiledRule, ...]] = _CLOSED
-        if spec.ingress or spec.egress or not has_ingress or not has_egress:
-            rules = {}
-            if has_ingress:
-                rules["ingress"] = self._rules(policy, namespace, "ingress", spec.ingress) if spec.ingress else ()
-            if has_egress:
-                rules["egress"] = self._rules(policy, namespace, "egress", spec.egress) if spec.egress else ()
+        stated: dict[Direction, tuple[CompiledRule, ...]] = {}
+        if "Ingress" in types if types else True:
+            stated["ingress"] = self._rules(policy, namespace, "ingress", spec.ingress) if spec.ingress else ()
+        if "Egress" in types if types else bool(spec.egress):
+            stated["egress"] = self._rules(policy, namespace, "egress", spec.egress) if spec.egress else ()
+        rules = _CLOSED if stated == _CLOSED else stated
         if types and not _TYPES.issuperset(types):
             self._types(policy, types)
         selector = spec.pod_selector

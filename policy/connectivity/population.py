@@ -25,7 +25,7 @@ PortName = tuple[str, str]
 """Protocol and name of a port."""
 
 OwnPorts = Mapping[PortName, Sequence[int]]
-"""The ports of a pod that have a name; equal ones are the same object."""
+"""The ports of a pod that have a name; of pods that state the same in the same order it is the same object."""
 
 _MAIN, _SIDECAR = Role.MAIN, Role.SIDECAR
 _NO_LABELS: Mapping[str, str] = {}

@@ -43,9 +43,8 @@ def rows_of(
                 pods = bits_of(each[ports]) if ports in each else 0
                 yield Reach(sources, Group(None, Ends(pods, some)), ports)
             continue
-        row = met.row
-        for ports in sorted(row.keys() | addresses.keys()):
-            destinations = Ends(row.get(ports, 0), addresses.get(ports, ()))
+        for ports in sorted(met.sets.keys() | addresses.keys()):
+            destinations = Ends(met.sets.get(ports, 0), addresses.get(ports, ()))
             if destinations.addresses or destinations.pods != sources.ends.pods or len(numbers) > 1:
                 yield Reach(sources, Group(None, destinations), ports)
     yield from _from_addresses(sides["ingress"], population, table, possibly=possibly)
@@ -63,7 +62,7 @@ def _alike(
         if same is not None:
             same[0].append(source)
             continue
-        key: object = met.each if met.sets is None else met.key
+        key: object = met.each if met.sets is None else tuple(sorted(met.sets.items()))
         if addresses:
             key = (key, tuple(addresses.items()) if len(addresses) == 1 else tuple(sorted(addresses.items())))
         if not key:
@@ -125,16 +124,6 @@ class _Met(msgspec.Struct, frozen=True, eq=False, gc=False):
 
     each: tuple[tuple[int, int], ...]
     sets: Mapping[int, int] | None = None
-
-    @property
-    def key(self) -> tuple[object, ...]:
-        """The same for the same, and empty where that is nothing."""
-        return self.each if self.sets is None else ("sets", *sorted(self.sets.items()))
-
-    @property
-    def row(self) -> Mapping[int, int]:
-        """Each port set with the destinations reached on exactly these ports."""
-        return sets_of(dict(self.each)) if self.sets is None else self.sets
 
 
 class _Meeting:

@@ -47,7 +47,7 @@ class Ends(msgspec.Struct, frozen=True):
 
 
 class Group(msgspec.Struct, eq=False, gc=False):
-    """Ends of connections: a few pods by their numbers alone, or sets."""
+    """Ends of connections: pods by their numbers (then ``known`` is the same as sets, once asked for), or ``known`` alone."""
 
     numbers: Sequence[int] | None
     known: Ends | None = None
@@ -62,6 +62,10 @@ class Group(msgspec.Struct, eq=False, gc=False):
     def members(self) -> Iterable[int]:
         """The numbers of its pods."""
         return members(self.ends.pods) if self.numbers is None else self.numbers
+
+    @property
+    def addresses(self) -> AddressSet:
+        return () if self.known is None else self.known.addresses
 
     @property
     def has_pods(self) -> bool:
@@ -91,7 +95,7 @@ class Selection(msgspec.Struct, eq=False, gc=False):
     """Which pods are selected for certain, and which may be (the first are among them); and addresses, for certain.
 
     A few pods of which nothing is in doubt are ``numbers``, in whatever order, perhaps twice; else that is None and
-    ``bounds`` are both sets, one object where nothing is in doubt. The same selectors have the same selection.
+    ``bounds`` are both sets, one object where nothing is in doubt. The same selector has the same selection, in the same namespace.
     """
 
     numbers: Sequence[int] | None

@@ -1,6 +1,6 @@
 """One direction of an overlay's policies: what each end is granted by the rules of all policies that select it.
 
-What a pod may do is worked out once for all pods for which the same rules hold.
+What a pod may do is worked out once for all pods that the same policies select.
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ class Side:
         return [rule for policy in self.policies(number) for rule in policy.rules[self.direction]]
 
     def granted(self, number: int, *, possibly: bool) -> Grants:
-        """What may be granted, or else what is granted for certain; for the same rules it is the same object."""
+        """What may be granted, or else what is granted for certain; one object for many ends where that is worthwhile."""
         found = self._known[number]
         if found is None:
             found = self._known[number] = self._granted(number)
@@ -176,8 +176,8 @@ class Side:
         is_unknown = has_names and number in self._population.numbers_with_unknown_ports
         if has_names and (self.direction == "egress" or is_unknown):
             is_certain = False
-        is_own = len(policies) == 1 and len(policies[0].subjects.numbers or ()) == 1
-        if is_own and (len(rules) > 1 or (rules and rules[0].peers.numbers)):
+        is_only_subject = len(policies) == 1 and len(policies[0].subjects.numbers or ()) == 1
+        if is_only_subject and (len(rules) > 1 or (rules and rules[0].peers.numbers)):
             return self._bounds(rules, number, is_certain=is_certain)  # hardly anybody else has the same
         if len(rules) == 1:
             key: tuple[int, ...] = (id(rules[0].peers), id(rules[0].ports))

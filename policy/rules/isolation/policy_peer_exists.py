@@ -49,6 +49,7 @@ from collections.abc import Iterator
 from policy.connectivity.mistakes import DeadPeer
 from policy.findings import Finding, Severity
 from policy.manifests.index import Index
+from policy.manifests.workloads import Workload
 from policy.rules.rule import Context, Rule
 
 
@@ -84,6 +85,12 @@ def _nobody(dead: DeadPeer, index: Index, near: str) -> tuple[str, str]:
             "outside in topology.yaml",
             "correct the name, or declare under outside who is meant",
         )
+    host = _on_host(dead, index)
+    if host is not None:
+        return (
+            f"this peer means {host.ref}, which is on the host's network: no podSelector selects such pods",
+            "admit the addresses of the nodes by an ipBlock, or take the pods off the host's network",
+        )
     where = f"namespace {dead.namespace}" if dead.peer.namespace_selector is not None and dead.namespace else ""
     where = where or (index.named_namespace(dead.namespace or "") if dead.peer.namespace_selector is None else "those")
     return (
@@ -91,6 +98,15 @@ def _nobody(dead: DeadPeer, index: Index, near: str) -> tuple[str, str]:
         f"{'that is declared ' if dead.opens else ''}has {dead.peer.pod_selector}{near}",
         "select labels that the pods have, or remove the peer",
     )
+
+
+def _on_host(dead: DeadPeer, index: Index) -> Workload | None:
+    """A workload on the host's network that has the labels."""
+    pods = dead.peer.pod_selector
+    if dead.namespace is None or pods is None:
+        return None
+    found = (item for item in index.workloads_in(dead.namespace) if item.pod.host_network)
+    return next((item for item in found if pods.matches(item.pod_labels)), None)
 
 
 RULE = Rule(id="policy-peer-exists", applies_to=Index, severity=Severity.ERROR, check=check)

@@ -4,7 +4,8 @@ A rule without which everything stated would still work has no purpose: it was l
 same. A rule that allows more than is stated, where only the policy of the other end still stops it, is a leak that
 waits for a change at the other end.
 
-It runs where there is a topology.yaml. What leaks already is topology-leak's to report.
+All this needs a topology.yaml. What leaks already is topology-leak's to report. Without one, too, rules for a direction
+that `policyTypes` does not name are found: Kubernetes ignores them.
 
 Why: two policies guard a connection. While one is too wide, a mistake in the other opens it.
 
@@ -42,6 +43,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from policy.connectivity.policies import TYPES
 from policy.connectivity.ports import described
 from policy.connectivity.wording import named
 from policy.findings import Finding, Severity
@@ -51,6 +53,13 @@ from policy.rules.rule import Context, Rule
 
 def check(index: Index, context: Context) -> Iterator[Finding]:
     isolation = context.isolation
+    for policy, direction in isolation.faults.muted_rules:
+        yield Finding(
+            at=policy.field("spec", direction),
+            message=f"the {direction} rules of {policy.ref} count for nothing: "
+            f"its policyTypes lacks {TYPES[direction]}",
+            fix=f"add {TYPES[direction]} to policyTypes, or remove them",
+        )
     if isolation.proof is None:
         return
     for needless in isolation.faults.needless:

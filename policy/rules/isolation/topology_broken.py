@@ -45,7 +45,6 @@ from policy.connectivity.ports import described, port_set
 from policy.connectivity.wording import named, rule_text
 from policy.findings import Field, Finding, ObjectRef, Place, Severity
 from policy.manifests.index import Index
-from policy.manifests.resources import NetworkPolicy
 from policy.rules.rule import Context, Rule
 
 if TYPE_CHECKING:
@@ -59,7 +58,7 @@ def check(index: Index, context: Context) -> Iterator[Finding]:
     grouped: dict[tuple[Place, tuple[Direction, ...]], list[Broken]] = {}
     muted: dict[tuple[ObjectRef, Direction], list[Broken]] = {}
     for broken in isolation.faults.broken:
-        found = [(policy.ref, side) for side in broken.sides if (policy := _muted(broken, side, isolation))]
+        found = [(policy.ref, side) for side in broken.sides if (policy := isolation.faults.muted(broken, side))]
         if found:
             muted.setdefault(found[0], []).append(broken)
         else:
@@ -75,16 +74,6 @@ def check(index: Index, context: Context) -> Iterator[Finding]:
             message=f"{named(unknown.destination, index)} has no port {unknown.port} (it has {has})",
             fix="name a port of its pods, or write service/ before the port of a Service",
         )
-
-
-def _muted(broken: Broken, direction: Direction, isolation: Isolation) -> NetworkPolicy | None:
-    """A policy of the end that has rules for the direction, but not the direction in its policyTypes."""
-    connectivity = isolation.connectivity
-    number = connectivity.population.number_of[broken.end(direction).key]
-    for compiled in connectivity.selecting_policies(number):
-        if direction not in compiled.rules and getattr(compiled.policy.spec, direction):
-            return compiled.policy
-    return None
 
 
 def _without_type(ref: ObjectRef, direction: Direction, group: list[Broken], isolation: Isolation) -> Finding:
