@@ -62,7 +62,7 @@ def _alike(
         if same is not None:
             same[0].append(source)
             continue
-        key: object = met.each if met.sets is None else tuple(sorted(met.sets.items()))
+        key: object = met.each if met.sets is None else ("sets", *sorted(met.sets.items()))
         if addresses:
             key = (key, tuple(addresses.items()) if len(addresses) == 1 else tuple(sorted(addresses.items())))
         if not key:

@@ -47,7 +47,10 @@ class Ends(msgspec.Struct, frozen=True):
 
 
 class Group(msgspec.Struct, eq=False, gc=False):
-    """Ends of connections: pods by their numbers (then ``known`` is the same as sets, once asked for), or ``known`` alone."""
+    """Ends of connections: pods by their numbers, or else pods and addresses as sets.
+
+    ``known`` are the sets; of numbers they are worked out when asked for.
+    """
 
     numbers: Sequence[int] | None
     known: Ends | None = None
@@ -95,7 +98,8 @@ class Selection(msgspec.Struct, eq=False, gc=False):
     """Which pods are selected for certain, and which may be (the first are among them); and addresses, for certain.
 
     A few pods of which nothing is in doubt are ``numbers``, in whatever order, perhaps twice; else that is None and
-    ``bounds`` are both sets, one object where nothing is in doubt. The same selector has the same selection, in the same namespace.
+    ``bounds`` are both sets, one object where nothing is in doubt. The same selector has the same
+    selection in the same namespace.
     """
 
     numbers: Sequence[int] | None

@@ -131,7 +131,7 @@ class Side:
         return [rule for policy in self.policies(number) for rule in policy.rules[self.direction]]
 
     def granted(self, number: int, *, possibly: bool) -> Grants:
-        """What may be granted, or else what is granted for certain; one object for many ends where that is worthwhile."""
+        """What may be granted, or else what is granted for certain; one object for many ends where that pays."""
         found = self._known[number]
         if found is None:
             found = self._known[number] = self._granted(number)
