@@ -20,6 +20,7 @@ from policy.connectivity.addresses import (
     union,
     without,
 )
+from policy.connectivity.selections import has_any, holds
 
 WORLD = range(V6 - 12, V6 + 12)
 
@@ -80,3 +81,24 @@ def test_a_cidr_is_its_addresses(cidr: str, first: int, size: int) -> None:
 def test_what_is_no_cidr_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is no CIDR"):
         interval_of(text)
+
+
+@pytest.mark.parametrize(
+    ("cidr", "is_any"),
+    [
+        ("10.0.0.0/32", True),
+        ("10.255.255.255/32", True),
+        ("9.255.255.255/32", False),
+        ("11.0.0.0/32", False),
+        ("0.0.0.0/0", True),
+    ],
+)
+def test_the_first_and_the_last_address_of_a_range_count(cidr: str, *, is_any: bool) -> None:
+    assert has_any((interval_of(cidr),), (interval_of("10.0.0.0/8"),)) is is_any
+    assert holds((interval_of(cidr),), (interval_of("10.0.0.0/8"),)) == (cidr == "0.0.0.0/0", is_any)
+
+
+def test_a_gap_is_no_part_of_a_set() -> None:
+    around = without(interval_of("0.0.0.0/0"), [interval_of("10.0.0.0/8")])
+    assert not has_any(around, (interval_of("10.1.0.0/16"),))
+    assert has_any(around, (interval_of("10.1.0.0/16"), interval_of("11.0.0.0/16")))

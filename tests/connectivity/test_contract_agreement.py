@@ -14,11 +14,13 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from policy.connectivity.addresses import address_text
+from policy.connectivity.addresses import V6, address_text, holds_address
+from policy.connectivity.bits import members
 from policy.connectivity.contract import Proof
 from policy.connectivity.endpoints import Endpoint, EndpointKind
 from policy.connectivity.leaks import Leak
 from policy.connectivity.matrix import Connectivity
+from policy.connectivity.ports import PortRange, intersection, port_set
 from policy.connectivity.topology_file import load_topology
 from policy.manifests.index import Index
 
@@ -107,7 +109,7 @@ def are_those_of_a_slow_reading(tmp_path: Path, seed: int) -> None:
                 broken.add((_name(one), _name(other)))
     broken.update(_broken_among_themselves(cluster, stated, made.documents))
     assert {(_named(each.source), _named(each.destination)) for each in proof.broken} == broken
-    assert bool(leaking) <= bool(proof.leaks)
+    assert {pair for leak in proof.leaks for pair in _pairs(leak)} == leaking
     assert sum(leak.pairs for leak in proof.leaks) >= len(leaking)
     open_ends = {leak.end.name for leak in proof.leaks if leak.by is None and leak.direction == "ingress"}
     in_git = {pod.name for pod in pods if pod is not DNS}
@@ -116,6 +118,30 @@ def are_those_of_a_slow_reading(tmp_path: Path, seed: int) -> None:
         assert not set(pair) <= in_git - isolated or pair[1] in open_ends, pair
     for leak in proof.leaks:
         _is_real(leak, cluster, contract)
+
+
+def _pairs(leak: Leak) -> Iterator[tuple[str, str]]:
+    """The pairs of ends that a leak tells of, as far as the slow reading asks for its ports and knows the ends."""
+    connectivity = leak.proof.connectivity
+    asked = port_set(PortRange(protocol, port, port) for protocol in PROTOCOLS for port in (*NUMBERS, 54))
+    for bundle in leak.bundles:
+        if not intersection(connectivity.table.sets[bundle.ports], asked):
+            continue
+        others = [connectivity.population.endpoint(number) for number in members(bundle.others.pods)]
+        named = [item.name for item in others if item.type not in _UNKNOWN]
+        if any(holds_address(bundle.others.addresses, _number(text)) for text in ADDRESSES):
+            named.append("addresses")
+        end = connectivity.population.endpoint(bundle.end)
+        for other in named if end.type not in _UNKNOWN else ():
+            yield (other, end.name) if bundle.direction == "ingress" else (end.name, other)
+
+
+_UNKNOWN = (EndpointKind.STRANGER, EndpointKind.UNLISTED)
+
+
+def _number(text: str) -> int:
+    address = ipaddress.ip_address(text)
+    return int(address) + (V6 if address.version == 6 else 0)
 
 
 def _broken_among_themselves(
@@ -170,7 +196,7 @@ def _is_real(leak: Leak, cluster: naive.Cluster, contract: Contract) -> None:
     """The example of a leak is possible and not stated, by the slow reading."""
     ends: list[naive.Pod | naive.Address] = []
     for end in (leak.source, leak.destination):
-        if end.type in (EndpointKind.STRANGER, EndpointKind.UNLISTED):
+        if end.type in _UNKNOWN:
             return
         if end.addresses:
             ends.append(ipaddress.ip_address(address_text(end.addresses[0].first)))
