@@ -70,6 +70,7 @@ class Stated:
         self.out_required, self.in_required = self.out_permitted, self.in_permitted
         self._named: list[int] = []
         self._resolved: dict[tuple[str, str, str], Bounds] = {}
+        self._single: dict[int, Bounds] = {}
         self._named_ports: dict[object, int] = {}
         self._stated = tuple(self._resolve_all(topology.flows))
         self._grant(self.out_permitted, self.in_permitted, permitted=True)
@@ -138,11 +139,13 @@ class Stated:
         A single pod reaches itself.
         """
         for stated in self._stated:
+            if stated.destinations not in stated.sources:  # by identity: the same workload is one object
+                continue
             only = stated.destinations.required.only
             if only is None or not self._population.has_pods_besides(only):
                 continue
             for flow, sources in zip(stated.flows, stated.sources, strict=True):
-                if sources.required.only == only:
+                if sources is stated.destinations:
                     ports = 0
                     for each in stated.ports:
                         ports = self._table.union(ports, each.ports)
@@ -193,8 +196,13 @@ class Stated:
         if not numbers:
             return NOBODY
         self._named += numbers
-        found = Group(numbers) if are_few(len(numbers)) else group_of(bits_of(numbers))
-        return Bounds(found, found)
+        known = self._single.get(numbers[0]) if len(numbers) == 1 else None
+        if known is None:
+            found = Group(numbers) if are_few(len(numbers)) else group_of(bits_of(numbers))
+            known = Bounds(found, found)
+            if len(numbers) == 1:
+                self._single[numbers[0]] = known
+        return known
 
     @cached_property
     def _by_name(self) -> Mapping[str, Sequence[int]]:

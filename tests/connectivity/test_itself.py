@@ -29,6 +29,8 @@ def told(folder: Path, run: Run, *flows: str, silent: tuple[str, ...] = ()) -> l
 
 def test_both_sides_must_let_it_through(tmp_path: Path, run: Run) -> None:
     assert told(repository(tmp_path / "both", IN, OUT), run, "db -> db : TCP 80") == []
+    assert told(repository(tmp_path / "both", IN, OUT), run, "shop/db -> Deployment/db : TCP 80") == []
+    assert len(told(repository(tmp_path / "none"), run, "shop/db -> Deployment/db : TCP 80")) == 1
     [(rule, message)] = told(repository(tmp_path / "in", IN), run, "db -> db : TCP 80")
     assert rule == "topology-broken"
     assert message == (
