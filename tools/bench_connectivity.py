@@ -2,7 +2,9 @@
 
 Two policies for each workload: one that denies, and its own, which accepts its callers and sends to whom it calls. Each
 workload calls three others. The shapes are what costs most in different ways; see ``SHAPES``. Prints CPU seconds and
-the growth of memory in MiB of a process of its own for each measurement, the cheapest of several, as Markdown:
+the growth of memory in MiB of a process of its own for each measurement, the cheapest of several, as Markdown. Seconds
+say as much of a machine as of a program, so where kube-score is installed it runs in turns with each measurement, on a
+stream of 4,020 objects, and the last column tells what part of its seconds ours are:
 
     python tools/bench_connectivity.py [--workloads 1000 3500 …] [--shapes plain …] [--repeat 3] [--np-guard COMMAND]
 """
@@ -31,8 +33,16 @@ from policy.connectivity.topology import Topology
 from policy.connectivity.topology_file import load_topology
 from policy.manifests.decode import resources_of
 from policy.manifests.index import Index
+from tools.costs import cost_of
+from tools.streams import NAMESPACES, stream
 
 CALLS = 3
+ROOT = Path(__file__).parents[1]
+KUBE_SCORE = ROOT / ".tools/bin/kube-score"
+OBJECTS = 4_020
+"""How many kube-score reads."""
+BARS = {3_500: 0.2 / 1.8, 10_000: 0.8 / 1.8}
+"""By workloads, the part of kube-score's seconds that is allowed: it takes 1.8 where 0.2 and 0.8 seconds are."""
 Manifest = dict[str, Any]
 Rules = list[Manifest]
 
@@ -239,23 +249,35 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.single:
         print(json.dumps(measure(options.shapes[0], options.workloads[0])))
         return
-    peer = " np-guard s |" if options.np_guard else ""
-    print(f"| cluster | workloads | rows | matrix s | contract s | together s | MiB |{peer}")
-    print("|---|---|---|---|---|---|---|" + ("---|" if options.np_guard else ""))
-    for name in options.shapes:
-        for count in options.workloads:
-            print(_line(name, count, options.repeat, options.np_guard), flush=True)
+    beside = (" np-guard s |" if options.np_guard else "") + (" of kube-score's |" if KUBE_SCORE.exists() else "")
+    print(f"| cluster | workloads | rows | matrix s | contract s | together s | MiB |{beside}")
+    print("|---|---|---|---|---|---|---|" + "---|" * beside.count("|"))
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "stream.yaml"
+        file.write_text(stream((OBJECTS - 2 * NAMESPACES) // 4, varied=False), encoding="utf-8")
+        for name in options.shapes:
+            for count in options.workloads:
+                print(_line(name, count, options.repeat, options.np_guard, file), flush=True)
 
 
-def _line(name: str, count: int, repeat: int, np_guard: str | None) -> str:
+def _line(name: str, count: int, repeat: int, np_guard: str | None, file: Path) -> str:
     command = [sys.executable, __file__, "--single", "--shapes", name, "--workloads", str(count)]
-    runs = (subprocess.run(command, check=True, capture_output=True, text=True).stdout for _ in range(repeat))
-    found = min(map(json.loads, runs), key=lambda run: float(run["matrix"] + run["contract"]))
+    score = [str(KUBE_SCORE), "score", "--all-default-optional", "--output-format", "json", str(file)]
+    runs, others = [], []
+    for _ in range(repeat):
+        runs.append(json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout))
+        if KUBE_SCORE.exists():
+            others.append(cost_of(score, (0, 1), folder=file.parent).processor)
+    found = min(runs, key=lambda run: float(run["matrix"] + run["contract"]))
     together = found["matrix"] + found["contract"]
     cells = [f"{name}: {SHAPES[name].says}", f"{count:,}", f"{found['rows']:,}", f"{found['matrix']:.2f}"]
     cells += [f"{found['contract']:.2f}", f"{together:.2f}", f"{found['memory']:.0f}"]
     if np_guard:
         cells.append(f"{_np_guard(np_guard, name, count):.1f}" if count <= 1000 else "-")
+    if others:
+        part, bar = together / min(others), BARS.get(count)
+        said = "" if bar is None else f", {'within' if part <= bar else 'over'} {bar:.3f}"
+        cells.append(f"{part:.3f}{said}")
     return f"| {' | '.join(cells)} |"
 
 
