@@ -152,10 +152,10 @@ class Proof:
         end, refused = self._population.endpoint(number), {direction: self._table.sets[ports]}
         while missing:
             if direction == "egress":
-                flow = self.stated.flow_of(number, missing[0], ports)
+                flow = self.stated.flow_of(number, missing[:2], ports)
                 others = flow.destinations
             else:
-                flow = self.stated.flow_of(missing[0], number, ports)
+                flow = self.stated.flow_of(missing[:2], number, ports)
                 others = flow.sources
             for outside in self.stated.ranges_of(others):
                 wanted = self.stated.required_of(outside)

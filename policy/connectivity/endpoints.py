@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from policy.connectivity.addresses import Interval
+from policy.connectivity.addresses import AddressSet
 from policy.connectivity.topology import Outside
 from policy.findings import ObjectRef
 from policy.manifests.workloads import Workload
@@ -27,8 +27,8 @@ class Endpoint(msgspec.Struct, frozen=True, eq=False):
     """One end: the pods of a workload, declared pods outside, pods that nothing declares, or addresses.
 
     ``namespace`` is "" for addresses and for the stranger, and where a manifest names none. ``kind`` is the workload's
-    kind, else "". ``addresses`` are sorted and disjoint, for addresses only; such an endpoint is named like the outside
-    that holds exactly them, else by its ranges.
+    kind, else "". ``addresses`` are for addresses only; such an endpoint is named like the outside that holds exactly
+    them, else by its ranges.
     """
 
     name: str
@@ -38,7 +38,7 @@ class Endpoint(msgspec.Struct, frozen=True, eq=False):
     workload: Workload | None = None
     outside: Outside | None = None
     host_network: bool = False
-    addresses: tuple[Interval, ...] = ()
+    addresses: AddressSet = ()
     labels: Mapping[str, str] = msgspec.field(default_factory=dict)
 
     @property

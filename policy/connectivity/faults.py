@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from msgspec.structs import replace
 
-from policy.connectivity.addresses import common, union
+from policy.connectivity.addresses import common, size, union
 from policy.connectivity.bits import members
 from policy.connectivity.dead import DeadPeers, dead_policies, near
 from policy.connectivity.dns import missing_dns
@@ -140,8 +140,7 @@ class Faults:
         own = self._population.dns | 1 << number
         if any(others & ~own for others in granted.pods.values()):
             return True
-        reached = [one for addresses in granted.addresses.values() for one in addresses]
-        return any(interval.first != interval.last for interval in reached)
+        return any(size(addresses) > len(addresses) // 2 for addresses in granted.addresses.values())
 
     # rules without a purpose
 

@@ -92,7 +92,7 @@ class Leak(msgspec.Struct, frozen=True, dict=True, eq=False):
         ports = self.proof.connectivity.table.sets[bundle.ports]
         if pods:
             return first(pods), 0, bundle.end, ports
-        return self.proof.connectivity.population.size, addresses[0].first, bundle.end, ports
+        return self.proof.connectivity.population.size, addresses[0], bundle.end, ports
 
     @cached_property
     def _example(self) -> int | AddressSet:

@@ -21,7 +21,7 @@ from functools import cached_property, partial
 
 import msgspec
 
-from policy.connectivity.addresses import AddressSet, Interval
+from policy.connectivity.addresses import AddressSet, common, ranges
 from policy.connectivity.endpoints import Endpoint, EndpointKind
 from policy.connectivity.policies import (
     DIRECTIONS,
@@ -177,12 +177,7 @@ class Connectivity:
         """
         if endpoint.type is not EndpointKind.ADDRESSES:
             return (self.population.number_of[endpoint.key],)
-        return [
-            Interval(max(one.first, part.first), min(one.last, part.last))
-            for one in endpoint.addresses
-            for part in self.population.intervals
-            if part.first <= one.last and one.first <= part.last
-        ]
+        return [part for cell in self.population.cells for part in ranges(common(endpoint.addresses, cell))]
 
     def allowed(self, source: Endpoint, destination: Endpoint) -> PortSet:
         """The ports that surely work; for addresses, on every one of them."""

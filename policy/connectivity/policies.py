@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
+from itertools import chain
 from typing import Any, Literal, NamedTuple
 
 import msgspec
 
-from policy.connectivity.addresses import Interval, interval_of
+from policy.connectivity.addresses import AddressSet, joined, range_of, without
 from policy.connectivity.population import OwnPorts, Population, PortName
 from policy.connectivity.ports import (
     DNS_PORTS,
@@ -137,11 +138,11 @@ _CLOSED: Mapping[Direction, tuple[CompiledRule, ...]] = {"ingress": (), "egress"
 """The rules of each policy that denies all: one object for many."""
 
 
-class _Ranges(dict[str, Interval]):
+class _Ranges(dict[str, AddressSet]):
     """The addresses of CIDRs, of which most stand in many policies; what is none raises a ``ValueError``."""
 
-    def __missing__(self, cidr: str) -> Interval:
-        found = self[cidr] = interval_of(cidr)
+    def __missing__(self, cidr: str) -> AddressSet:
+        found = self[cidr] = range_of(str(cidr))
         return found
 
 
@@ -153,41 +154,38 @@ def blocks_of(policies: Sequence[NetworkPolicy]) -> Iterator[Block]:
             for rule in getattr(policy.spec, direction) or ():
                 for peer in rule.peers or ():
                     if peer.ip_block is not None:
-                        block = _block(ranges, *_texts_of(peer.ip_block))
-                        if isinstance(block, Block):
-                            yield block
+                        block = _block(ranges, peer)
+                        if not isinstance(block, str):
+                            yield Block(block[0], tuple(block[1]))
 
 
-def _texts_of(raw: Mapping[str, Any]) -> tuple[str, ...]:
-    """The range of an ipBlock, "" where there is none, and those of ``except``."""
-    cidr, excepted = str(raw.get("cidr") or ""), raw.get("except")
-    if not excepted:
-        return (cidr,)
-    return (cidr, *map(str, excepted if isinstance(excepted, list | tuple) else [excepted]))
-
-
-def _block(ranges: _Ranges, cidr: str, *excepted: str) -> Block | str:
-    """An ipBlock, or why the API server refuses it."""
+def _block(ranges: _Ranges, peer: NetworkPolicyPeer) -> tuple[AddressSet, Sequence[AddressSet]] | str:
+    """The range of a peer's ipBlock and the parts that it excepts, in order; or why the API server refuses it."""
+    if peer.pod_selector is not None or peer.namespace_selector is not None:
+        return "an ipBlock stands alone: this peer has a selector too"
+    raw = peer.ip_block or {}
+    cidr, excepted = raw.get("cidr"), raw.get("except")
     if not cidr:
         return "an ipBlock has a cidr"
     try:
         whole = ranges[cidr]
-    except ValueError:
+    except (TypeError, ValueError):
         return f"{cidr!r} is no CIDR like 10.0.0.0/8"
     if not excepted:
-        return Block(whole)
+        return whole, ()
     start, end = whole
     parts = []
-    for item in excepted:
+    for item in excepted if isinstance(excepted, list) else [excepted]:
         try:
             part = ranges[item]
-        except ValueError:
+        except (TypeError, ValueError):
             return f"{item!r} is no CIDR like 10.0.0.0/8"
-        first, last = part
-        if first < start or last > end or part == whole:
+        first, after = part
+        if first < start or after > end or part == whole:
             return f"except {item} is no part of {cidr}"
         parts.append(part)
-    return Block(whole, tuple(parts))
+    parts.sort()
+    return whole, parts
 
 
 class Compiler:
@@ -198,7 +196,6 @@ class Compiler:
         self._every_port = RulePorts(PortTable.ALL, (), population, table)
         self._ports: dict[tuple[NetworkPolicyPort, ...], RulePorts] = {}
         self._peers: dict[object, Selection | str] = {}
-        self._blocks: dict[tuple[str, ...], Selection | str] = {}
         self._ranges = _Ranges()
         self.problems: list[Problem] = []
 
@@ -235,17 +232,19 @@ class Compiler:
         for rule in rules:
             position = len(compiled)
             parts: list[Selection] = []
-            for peer in rule.peers or ():
-                selection = None
+            blocks: list[AddressSet] = []
+            for number, peer in enumerate(rule.peers or ()):
                 if peer.ip_block is None:
                     selection = simple(namespace, peer.pod_selector, peer.namespace_selector)
-                if selection is None:
-                    selection = self._peer(policy, direction, position, len(parts), peer)
-                parts.append(selection)
+                    parts.append(selection or self._peer(policy, direction, position, number, peer))
+                else:
+                    blocks += self._block(policy, direction, position, number, peer)
+            if blocks:
+                parts.append(self._selecting.addresses(joined(blocks)))
             if len(parts) == 1:
                 peers = parts[0]
             else:
-                peers = self._selecting.union(parts) if parts else self._selecting.everybody
+                peers = self._selecting.union(parts) if rule.peers else self._selecting.everybody
             ports = self._ports.get(rule.ports) if rule.ports else self._every_port
             if ports is None:
                 ports = self._ports_of(policy, direction, position, rule.ports)
@@ -261,18 +260,22 @@ class Compiler:
             return NOBODY
         return selection
 
+    def _block(
+        self, policy: NetworkPolicy, direction: Direction, position: int, number: int, peer: NetworkPolicyPeer
+    ) -> Sequence[AddressSet]:
+        """The ranges of an ipBlock: those of a rule are put together before anything is asked of them."""
+        found = _block(self._ranges, peer)
+        if isinstance(found, str):
+            self._problem(policy.field("spec", direction, position, PEERS[direction], number), found)
+            return ()
+        return without(*found) if found[1] else found[:1]
+
     def peer(self, policy: NetworkPolicy, peer: NetworkPolicyPeer) -> Selection | str:
         """Whom a single peer of a policy admits, or why the API server refuses it."""
-        pods, namespaces, block = peer.pod_selector, peer.namespace_selector, peer.ip_block
-        if block is not None:
-            if pods is not None or namespaces is not None:
-                return "an ipBlock stands alone: this peer has a selector too"
-            texts = _texts_of(block)
-            found = self._blocks.get(texts)
-            if found is None:
-                read = _block(self._ranges, *texts)
-                found = self._blocks[texts] = read if isinstance(read, str) else self._selecting.block(read)
-            return found
+        pods, namespaces = peer.pod_selector, peer.namespace_selector
+        if peer.ip_block is not None:
+            block = _block(self._ranges, peer)
+            return block if isinstance(block, str) else self._selecting.addresses(tuple(chain(*without(*block))))
         if pods is None and namespaces is None:
             return "an empty peer admits nobody: the API server refuses it"
         key = (

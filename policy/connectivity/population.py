@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence, Set
 from functools import cached_property
+from itertools import chain, pairwise
 
-from policy.connectivity.addresses import EVERY_ADDRESS, V6, AddressSet, Interval, interval_of, merged
+from policy.connectivity.addresses import EVERY_ADDRESS, EVERY_V4, AddressSet, range_of, ranges, texts, united
 from policy.connectivity.bits import bits_of, members
 from policy.connectivity.endpoints import STRANGER, Endpoint, EndpointKind, unlisted
 from policy.connectivity.selections import Block, Profile
@@ -57,7 +58,7 @@ class Population:
         """The namespace of each number; "" for the stranger."""
         self.size = len(namespaces)
         self.everyone = (1 << self.size) - 1
-        self.every_address: AddressSet = EVERY_ADDRESS if profile.has_v6 else EVERY_ADDRESS[:1]
+        self.every_address: AddressSet = EVERY_ADDRESS if profile.has_v6 else EVERY_V4
         hosts = () if profile.host_network_is_pod else enumerate(self._workloads)
         self.host = bits_of(number for number, item in hosts if item.pod.host_network)
         self.pods = self.everyone ^ self.host
@@ -255,29 +256,25 @@ class Population:
         return tuple(dict.fromkeys(self._blocks))
 
     @cached_property
-    def intervals(self) -> tuple[Interval, ...]:
-        """All addresses in order, cut wherever something that is stated begins or ends."""
-        starts = {0, V6}
-        stated = [interval_of(str(cidr)) for item in self.outside for cidr in item.cidrs]
-        stated += [*self.pod_ranges, *self.node_ranges]
-        stated += [interval_of(str(cidr)) for cidr in self.cluster.services]
+    def cells(self) -> tuple[AddressSet, ...]:
+        """All addresses in order, as ranges that are cut wherever something that is stated begins or ends."""
+        cuts = {*self.pod_ranges, *self.node_ranges, *self.every_address}
+        for cidr in chain(self.cluster.services, *(item.cidrs for item in self.outside)):
+            cuts.update(range_of(str(cidr)))
         for block in self.all_blocks:
-            stated += [block.cidr, *block.excepted]
-        for one in stated:
-            starts.update((one.first, one.last + 1))
-        last = self.every_address[-1].last
-        cuts = sorted(start for start in starts if start <= last)
-        return tuple(Interval(*pair) for pair in zip(cuts, [*(start - 1 for start in cuts[1:]), last], strict=True))
+            cuts.update(block.cidr, united(block.cut))
+        within = [sorted(cut for cut in cuts if first <= cut <= end) for first, end in ranges(self.every_address)]
+        return tuple(chain.from_iterable(map(pairwise, within)))
 
     @cached_property
-    def pod_ranges(self) -> tuple[Interval, ...]:
+    def pod_ranges(self) -> AddressSet:
         """Where pods are, as declared."""
-        return tuple(interval_of(str(item)) for item in self.cluster.pods)
+        return united(range_of(str(item)) for item in self.cluster.pods)
 
     @cached_property
-    def node_ranges(self) -> tuple[Interval, ...]:
+    def node_ranges(self) -> AddressSet:
         """Where nodes are, as declared."""
-        return tuple(interval_of(str(item)) for item in self.cluster.nodes)
+        return united(range_of(str(item)) for item in self.cluster.nodes)
 
 
 def addresses_endpoint(addresses: AddressSet, outside: Iterable[Outside]) -> Endpoint:
@@ -285,12 +282,12 @@ def addresses_endpoint(addresses: AddressSet, outside: Iterable[Outside]) -> End
     for item in outside:
         if item.cidrs and ranges_of(item) == addresses:
             return outside_endpoint(item)
-    return Endpoint(", ".join(map(str, addresses)), "", "", EndpointKind.ADDRESSES, addresses=addresses)
+    return Endpoint(", ".join(texts(addresses)), "", "", EndpointKind.ADDRESSES, addresses=addresses)
 
 
 def ranges_of(outside: Outside) -> AddressSet:
     """The addresses that an outside declares."""
-    return merged(interval_of(str(cidr)) for cidr in outside.cidrs)
+    return united(range_of(str(cidr)) for cidr in outside.cidrs)
 
 
 def outside_endpoint(outside: Outside) -> Endpoint:

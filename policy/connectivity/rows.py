@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 
 import msgspec
 
-from policy.connectivity.addresses import V6, AddressSet, Interval, common, merged, minus
+from policy.connectivity.addresses import AddressSet, common, minus, union, united
 from policy.connectivity.bits import are_few, bits_of, few_members, members
 from policy.connectivity.policies import Direction
 from policy.connectivity.population import Population
@@ -269,14 +268,14 @@ def _apart(granted: Mapping[int, AddressSet], table: PortTable) -> Mapping[int, 
         left = addresses
         for others, known in tuple(parts.items()):
             both = common(known, left)
-            union = table.union(ports, others)
+            joined = table.union(ports, others)
             if both:
                 left = minus(left, both)
-            if both and union != others:
+            if both and joined != others:
                 parts[others] = minus(parts[others], both)
-                parts[union] = merged((*parts.get(union, ()), *both))
+                parts[joined] = union(parts.get(joined, ()), both)
         if left:
-            parts[ports] = merged((*parts.get(ports, ()), *left))
+            parts[ports] = union(parts.get(ports, ()), left)
     return {ports: addresses for ports, addresses in parts.items() if addresses}
 
 
@@ -294,7 +293,7 @@ def _from_addresses(side: Side, population: Population, table: PortTable, *, pos
     for row, sources in _swept(columns):
         by_row.setdefault(row, []).append(sources)
     for row, parts in by_row.items():
-        together = Group(None, Ends(0, merged(one for part in parts for one in part)))
+        together = Group(None, Ends(0, united(parts)))
         for ports, destinations in row:
             yield Reach(together, Group(None, Ends(destinations)), ports)
 
@@ -316,27 +315,18 @@ def _swept(sets: Mapping[AddressSet, Iterable[tuple[int, int]]]) -> Iterator[tup
     """Runs once over the address space: each stretch with what the sets that hold it are there for, joined by ports."""
     changes: dict[int, list[tuple[int, int]]] = {}
     for addresses, columns in sets.items():
-        for one in addresses:
-            changes.setdefault(one.first, []).extend(columns)
-            changes.setdefault(one.last + 1, []).extend(columns)
-    cuts = sorted({*changes, V6} if changes else ())
+        for bound in addresses:
+            changes.setdefault(bound, []).extend(columns)
     state: dict[int, int] = {}
-    row: _Columns = ()
-    for first, end in pairwise(cuts):
-        changed = changes.get(first, ())
-        if first == V6:  # what goes on from IPv4 to IPv6 ends and begins there
-            times = Counter(map(id, changed))
-            changed = [column for column in changed if times[id(column)] % 2]
-        if changed:
-            for ports, bits in changed:
-                left = state.get(ports, 0) ^ bits
-                if left:
-                    state[ports] = left
-                else:
-                    del state[ports]
-            row = tuple(sorted(state.items()))
-        if row:
-            yield row, (Interval(first, end - 1),)
+    for first, end in pairwise(sorted(changes)):
+        for ports, bits in changes[first]:
+            left = state.get(ports, 0) ^ bits
+            if left:
+                state[ports] = left
+            else:
+                del state[ports]
+        if state:
+            yield tuple(sorted(state.items())), (first, end)
 
 
 def groups_of(sets: Iterable[AddressSet], everything: AddressSet) -> Iterator[AddressSet]:
@@ -347,4 +337,4 @@ def groups_of(sets: Iterable[AddressSet], everything: AddressSet) -> Iterator[Ad
     for row, part in _swept(numbered):
         found.setdefault(row, []).append(part)
     for parts in found.values():
-        yield merged(one for part in parts for one in part)
+        yield united(parts)

@@ -9,15 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 
-from policy.connectivity.addresses import EVERY_ADDRESS, Interval, merged
+from policy.connectivity.addresses import EVERY_ADDRESS, EVERY_V4, AddressSet, common, has_all, has_some, united
 from policy.connectivity.bits import are_few, bits_of
 from policy.connectivity.population import Population
 from policy.connectivity.selections import (
     NAMESPACE_NAME,
-    Block,
     Selection,
-    has_any,
-    holds,
     is_exactly,
     key_of,
     matches,
@@ -57,6 +54,7 @@ class Selecting:
         self._of_peers: dict[tuple[object, object], Selection] = {}
         self._by_label: dict[str, dict[str, dict[str, Selection]]] = {}
         self._unions: dict[tuple[int, ...], Selection] = {}
+        self._of_addresses: dict[AddressSet, Selection] = {}
         names = population.by_namespace
         self._named: frozenset[str] = frozenset() if "" in names else frozenset(names)
         """The namespaces that a name means and no other; none where a manifest leaves open which one it is for."""
@@ -346,20 +344,23 @@ class Selecting:
             found = self._of_peers[key] = selection(surely, possibly)
         return found
 
-    def block(self, block: Block) -> Selection:
-        """Whom an ipBlock admits: addresses, hosts on nodes in it, and possibly pods if it holds their network."""
-        population, surely, possibly = self._population, 0, 0
-        addresses = block.addresses if population.profile.has_v6 or not block.cidr.is_v6 else ()
-        if population.host:
-            must, may = holds(addresses, population.node_ranges or EVERY_ADDRESS)
-            surely = population.host if must and population.node_ranges else 0
-            possibly = population.host if may else 0
-        if population.profile.blocks_match_pods and has_any(addresses, self._pod_ranges):
-            possibly |= population.pods
-        return selection(surely, possibly, addresses) if possibly else Selection((), None, addresses)
+    def addresses(self, addresses: AddressSet) -> Selection:
+        """Whom ipBlocks admit: addresses, hosts on nodes in them, and possibly pods if they hold their network."""
+        found = self._of_addresses.get(addresses)
+        if found is None:
+            population, surely, possibly = self._population, 0, 0
+            known = addresses if population.profile.has_v6 else common(addresses, EVERY_V4)
+            if population.host and has_some(known, population.node_ranges or EVERY_ADDRESS):
+                possibly = population.host
+                surely = possibly if population.node_ranges and has_all(known, population.node_ranges) else 0
+            if population.profile.blocks_match_pods and has_some(known, self._pod_ranges):
+                possibly |= population.pods
+            found = selection(surely, possibly, known) if possibly else Selection((), None, known)
+            self._of_addresses[addresses] = found
+        return found
 
     @cached_property
-    def _pod_ranges(self) -> Sequence[Interval]:
+    def _pod_ranges(self) -> AddressSet:
         """Where pods are, as declared, or else probably."""
         return self._population.pod_ranges or private_ranges()
 
@@ -382,7 +383,7 @@ def _of_numbers(numbers: Sequence[int]) -> Selection:
 
 def _union(parts: Sequence[Selection]) -> Selection:
     numbers: list[int] = []
-    addresses: list[Interval] = []
+    addresses: list[AddressSet] = []
     is_told = True
     for part in parts:
         if part.numbers is None:
@@ -390,8 +391,8 @@ def _union(parts: Sequence[Selection]) -> Selection:
         else:
             numbers += part.numbers
         if part.addresses:
-            addresses += part.addresses
-    merge = merged(addresses) if addresses else ()
+            addresses.append(part.addresses)
+    merge = addresses[0] if len(addresses) == 1 else united(addresses)
     if is_told and are_few(len(numbers)):
         return Selection(numbers, None, merge, parts)
     surely = possibly = bits_of(numbers)

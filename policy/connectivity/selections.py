@@ -7,7 +7,7 @@ from functools import cache
 
 import msgspec
 
-from policy.connectivity.addresses import PRIVATE, AddressSet, Interval, common, interval_of, merged, minus, without
+from policy.connectivity.addresses import PRIVATE, AddressSet, common, minus, range_of, united
 from policy.connectivity.bits import bits_of, few_members, members
 from policy.manifests.selectors import LabelSelector
 
@@ -156,41 +156,20 @@ def selection(surely: int, possibly: int, addresses: AddressSet = ()) -> Selecti
 
 
 class Block(msgspec.Struct, frozen=True, gc=False):
-    """An ipBlock: the addresses of ``cidr`` without those of ``cut``, which may overlap."""
+    """An ipBlock: the range of ``cidr`` without those of ``cut``, parts of it in order, which may overlap."""
 
-    cidr: Interval
-    cut: tuple[Interval, ...] = ()
-
-    @property
-    def excepted(self) -> AddressSet:
-        return merged(self.cut)
+    cidr: AddressSet
+    cut: tuple[AddressSet, ...] = ()
 
     @property
     def addresses(self) -> AddressSet:
-        return without(self.cidr, self.cut) if self.cut else (self.cidr,)
+        return minus(self.cidr, united(self.cut))
 
 
 @cache
-def private_ranges() -> tuple[Interval, ...]:
+def private_ranges() -> AddressSet:
     """The addresses that are not public, taken for pods' where nobody says which those are."""
-    return tuple(map(interval_of, PRIVATE))
-
-
-def holds(addresses: AddressSet, ranges: Sequence[Interval]) -> tuple[bool, bool]:
-    """Whether a set has all of the addresses of some ranges, and whether it has any."""
-    return all(common(addresses, (one,)) == (one,) for one in ranges), has_any(addresses, ranges)
-
-
-def has_any(addresses: AddressSet, ranges: Sequence[Interval]) -> bool:
-    """Whether a set has some of the addresses of ranges."""
-    if not addresses:
-        return False
-    start, end = addresses[0][0], addresses[-1][1]
-    for one in ranges:
-        first, last = one
-        if start <= last and first <= end and (len(addresses) == 1 or common(addresses, (one,))):
-            return True
-    return False
+    return united(map(range_of, PRIVATE))
 
 
 def pinned(selector: LabelSelector) -> tuple[str, ...] | None:

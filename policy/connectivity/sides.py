@@ -10,13 +10,13 @@ from functools import cached_property
 
 import msgspec
 
-from policy.connectivity.addresses import NO_ADDRESSES, AddressSet, Interval, holds_address, union
+from policy.connectivity.addresses import NO_ADDRESSES, AddressSet, holds_address, union
 from policy.connectivity.bits import are_few, bits_of, few_members, members
 from policy.connectivity.policies import CompiledPolicy, CompiledRule, Direction
 from policy.connectivity.population import Population
 from policy.connectivity.ports import FIRST_PORT, LAST_PORT, PortRange, PortTable
 
-End = int | Interval
+End = int | AddressSet
 """A pod by its number, or addresses that nothing tells apart."""
 
 
@@ -51,7 +51,7 @@ class Grants(msgspec.Struct, eq=False, gc=False):
         if not isinstance(other, int):
             found = PortTable.NONE
             for ports, addresses in self.addresses.items():
-                if holds_address(addresses, other.first):
+                if holds_address(addresses, other[0]):
                     found = table.union(found, ports)
             return found
         found = self.each.get(other, PortTable.NONE)

@@ -11,7 +11,7 @@ from functools import cached_property
 
 import msgspec
 
-from policy.connectivity.addresses import NO_ADDRESSES, AddressSet, Interval, holds_address, interval_of, minus, union
+from policy.connectivity.addresses import NO_ADDRESSES, AddressSet, has_all, holds_address, minus, range_of, union
 from policy.connectivity.bits import are_few, bits_of, members
 from policy.connectivity.endpoints import Endpoint
 from policy.connectivity.granted import NOBODY, Bounds, Granted, together
@@ -235,14 +235,13 @@ class Stated:
         cluster = self.topology.cluster
         permitted = required = NO_ADDRESSES
         for cidr in outside.cidrs:
-            interval = interval_of(str(cidr))
-            permitted = union(permitted, (interval,))
-            required = union(required, (interval,))
+            whole = range_of(str(cidr))
+            permitted, required = union(permitted, whole), union(required, whole)
             for network in (*cluster.pods, *cluster.services, *cluster.nodes):
-                part = interval_of(str(network))
-                if interval.first <= part.first and part.last <= interval.last and part != interval:
-                    required = minus(required, (part,))
-                    permitted = minus(permitted, (part,)) if network in cluster.pods else permitted
+                part = range_of(str(network))
+                if part != whole and has_all(whole, part):
+                    required = minus(required, part)
+                    permitted = minus(permitted, part) if network in cluster.pods else permitted
         return Bounds(Group(None, Ends(0, permitted)), Group(None, Ends(0, required)))
 
     def _ported(self, flow: Flow, ends: Bounds) -> tuple[list[_Ported], list[tuple[int, int]]]:
@@ -301,13 +300,13 @@ class Stated:
     def flow_of(self, source: End, destination: End, ports: int) -> Flow:
         """The first flow that needs some of the ports from the one to the other."""
         found: list[Flow] = []
-        for stated in self._with_addresses if isinstance(source, Interval) else self._by_source.get(source, ()):
+        for stated in self._by_source.get(source, ()) if isinstance(source, int) else self._with_addresses:
             if not _has(stated.destinations.required.ends, destination):
                 continue
             if any(
                 self._table.intersection(each.ports, ports)
                 for each in stated.ports
-                if isinstance(destination, Interval) or each.holders is None or destination in each.holders
+                if not isinstance(destination, int) or each.holders is None or destination in each.holders
             ):
                 both = zip(stated.flows, stated.sources, strict=True)
                 found.extend(flow for flow, sources in both if _has(sources.required.ends, source))
@@ -332,7 +331,7 @@ class Stated:
 def _has(ends: Ends, end: End) -> bool:
     if isinstance(end, int):
         return bool(ends.pods >> end & 1)
-    return holds_address(ends.addresses, end.first)
+    return holds_address(ends.addresses, end[0])
 
 
 def _ranges(port: FlowPort) -> Iterator[PortRange]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from policy.connectivity.addresses import interval_of
+from policy.connectivity.addresses import has_all, range_of, texts
 from policy.connectivity.endpoints import Endpoint, EndpointKind
 from policy.connectivity.policies import PEERS, Direction
 from policy.connectivity.ports import FIRST_PORT, LAST_PORT, PortSet
@@ -35,7 +35,7 @@ def rule_text(direction: Direction, end: Endpoint, other: Endpoint, ports: PortS
 
 def _peer_text(end: Endpoint, other: Endpoint, cluster: Cluster) -> str:
     if other.type is EndpointKind.ADDRESSES:
-        cidrs = [str(cidr) for cidr in other.outside.cidrs] if other.outside else list(map(str, other.addresses))
+        cidrs = [str(cidr) for cidr in other.outside.cidrs] if other.outside else texts(other.addresses)
         return ", ".join(f"{{ipBlock: {{cidr: {cidr}{_except_text(cidr, cluster)}}}}}" for cidr in cidrs)
     parts = []
     if other.namespace != end.namespace:
@@ -51,9 +51,8 @@ def _except_text(cidr: str, cluster: Cluster) -> str:
     """The pods' networks within a CIDR; "" for a range that is none."""
     if "-" in cidr:
         return ""
-    whole = interval_of(cidr)
-    parts = [(network, interval_of(str(network))) for network in cluster.pods]
-    inside = [str(network) for network, part in parts if whole.first <= part.first and part.last <= whole.last]
+    whole = range_of(cidr)
+    inside = [str(network) for network in cluster.pods if has_all(whole, range_of(str(network)))]
     return f", except: [{', '.join(inside)}]" if inside and inside != [cidr] else ""
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
-from policy.connectivity.addresses import Interval
+from policy.connectivity.addresses import AddressSet, holds_address, joined, ranges
 from policy.connectivity.bits import bits_of, members
 from policy.connectivity.endpoints import Endpoint, EndpointKind
 from policy.connectivity.matrix import Connectivity
@@ -50,8 +50,8 @@ class _Reach:
     """What ends reach, by name: pods as bits of their numbers, addresses in disjoint ranges."""
 
     pods: dict[str, list[tuple[int, PortSet]]] = field(default_factory=lambda: defaultdict(list))
-    to_addresses: dict[str, list[tuple[Interval, PortSet]]] = field(default_factory=lambda: defaultdict(list))
-    from_addresses: dict[str, list[tuple[Interval, PortSet]]] = field(default_factory=lambda: defaultdict(list))
+    to_addresses: dict[str, list[tuple[AddressSet, PortSet]]] = field(default_factory=lambda: defaultdict(list))
+    from_addresses: dict[str, list[tuple[AddressSet, PortSet]]] = field(default_factory=lambda: defaultdict(list))
 
 
 class _Names:
@@ -109,8 +109,8 @@ def _pods(ends: Sequence[Endpoint], called: Callable[[Endpoint], str]) -> Iterat
     return (called(item) for item in ends if item.type is not EndpointKind.ADDRESSES)
 
 
-def _ranges(ends: Sequence[Endpoint]) -> Iterator[Interval]:
-    return (one for item in ends for one in item.addresses)
+def _ranges(ends: Sequence[Endpoint]) -> Iterator[AddressSet]:
+    return (one for item in ends for one in ranges(item.addresses))
 
 
 def _only(one: _Reach, other: _Reach, known: _Names) -> Iterator[Arrow]:
@@ -140,8 +140,8 @@ def _beyond(bits: int, ports: PortSet, theirs: Sequence[tuple[int, PortSet]]) ->
 
 
 def _only_addresses(
-    mine: Mapping[str, Sequence[tuple[Interval, PortSet]]],
-    theirs: Mapping[str, Sequence[tuple[Interval, PortSet]]],
+    mine: Mapping[str, Sequence[tuple[AddressSet, PortSet]]],
+    theirs: Mapping[str, Sequence[tuple[AddressSet, PortSet]]],
     outside: Sequence[Outside],
 ) -> Iterator[tuple[str, list[tuple[str, str]]]]:
     """For each pod what the addresses are called, and the ports, that only the first side has."""
@@ -149,21 +149,18 @@ def _only_addresses(
         allowed = theirs.get(name, ())
         if sorted(granted) == sorted(allowed):
             continue
-        starts = {start for one, _ in (*granted, *allowed) for start in (one.first, one.last + 1)}
-        cuts = sorted(starts)
-        found: dict[PortSet, list[Interval]] = defaultdict(list)
+        cuts = sorted({cut for one, _ in (*granted, *allowed) for cut in one})
+        found: dict[PortSet, list[AddressSet]] = defaultdict(list)
         for first, end in pairwise(cuts):
             more = difference(_at(granted, first), _at(allowed, first))
             if more:
-                found[more].append(Interval(first, end - 1))
-        yield (
-            name,
-            [(text, described(ports)) for ports, ranges in found.items() for text in of_addresses(ranges, outside)],
-        )
+                found[more].append((first, end))
+        named = ((text, ports) for ports, parts in found.items() for text in of_addresses(joined(parts), outside))
+        yield name, [(text, described(ports)) for text, ports in named]
 
 
-def _at(granted: Sequence[tuple[Interval, PortSet]], address: int) -> PortSet:
-    return next((ports for one, ports in granted if one.first <= address <= one.last), NO_PORTS)
+def _at(granted: Sequence[tuple[AddressSet, PortSet]], address: int) -> PortSet:
+    return next((ports for one, ports in granted if holds_address(one, address)), NO_PORTS)
 
 
 def text(found: Difference) -> str:

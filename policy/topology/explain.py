@@ -87,8 +87,8 @@ class Questions:
         except ValueError:
             return find(word, self._connectivity.endpoints)
         number = int(address) + (V6 if address.version == 6 else 0)
-        cell = next(one for one in population.intervals if number <= one.last)
-        return Endpoint(word, "", "", EndpointKind.ADDRESSES, addresses=(cell,))
+        cell = next(one for one in population.cells if number < one[1])
+        return Endpoint(word, "", "", EndpointKind.ADDRESSES, addresses=cell)
 
     def _wanted(self, text: str, destination: Endpoint) -> PortSet:
         try:

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from policy.connectivity.addresses import EVERY_ADDRESS, Interval, interval_of, merged, without
+from policy.connectivity.addresses import EVERY_ADDRESS, AddressSet, has_all, minus, size, texts
 from policy.connectivity.endpoints import Endpoint, EndpointKind
+from policy.connectivity.population import ranges_of
 from policy.connectivity.topology import Outside
 from policy.errors import PolicyError
 
@@ -55,36 +56,29 @@ def _form(groups: Sequence[Sequence[Endpoint]]) -> Callable[[Endpoint], str]:
     return _FORMS[-1]
 
 
-def of_addresses(addresses: Iterable[Interval], outside: Iterable[Outside]) -> list[str]:
-    """What a set of address ranges is called: ``internet``, ``internet without api-server``, or the ranges."""
-    whole = merged(addresses)
-    known = {item.name: merged(interval_of(str(cidr)) for cidr in item.cidrs) for item in outside if item.cidrs}
-    candidates = [_parts(whole, known)]
-    for name, ranges in {**known, _ANY: EVERY_ADDRESS}.items():
-        if ranges != whole and not _left(whole, ranges):
-            missing = _parts(_left(ranges, whole), known)
+def of_addresses(addresses: AddressSet, outside: Iterable[Outside]) -> list[str]:
+    """What a set of addresses is called: ``internet``, ``internet without api-server``, or its ranges."""
+    known = {item.name: ranges_of(item) for item in outside if item.cidrs}
+    candidates = [_parts(addresses, known)]
+    for name, declared in {**known, _ANY: EVERY_ADDRESS}.items():
+        if declared != addresses and not minus(addresses, declared):
+            missing = _parts(minus(declared, addresses), known)
             candidates.append([f"{name} without {' and '.join(missing)}"] + [""] * (len(missing) - 1))
     best = min(candidates, key=len)
     return [part for part in best if part]
 
 
-def _parts(whole: tuple[Interval, ...], known: Mapping[str, tuple[Interval, ...]]) -> list[str]:
+def _parts(whole: AddressSet, known: Mapping[str, AddressSet]) -> list[str]:
     """The declared ranges within a set, the largest first, and what they leave of it."""
     if whole == EVERY_ADDRESS and whole not in known.values():
         return [_ANY]
     found: list[str] = []
     left = whole
-    for name, ranges in sorted(
-        known.items(), key=lambda item: (-sum(one.last - one.first for one in item[1]), item[0])
-    ):
-        if left and not _left(ranges, left):
+    for name, declared in sorted(known.items(), key=lambda item: (-size(item[1]), item[0])):
+        if left and has_all(left, declared):
             found.append(name)
-            left = _left(left, ranges)
-    return found + [str(one) for one in left]
-
-
-def _left(some: Iterable[Interval], others: tuple[Interval, ...]) -> tuple[Interval, ...]:
-    return merged(part for one in some for part in without(one, others))
+            left = minus(left, declared)
+    return found + texts(left)
 
 
 def find(word: str, endpoints: Sequence[Endpoint]) -> Endpoint:

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
-from policy.connectivity.addresses import address_text
+from policy.connectivity.addresses import address_text, has_all
 from policy.connectivity.endpoints import Endpoint, EndpointKind
 from policy.connectivity.matrix import Connectivity
 from policy.connectivity.ports import (
@@ -73,9 +73,10 @@ def _ranges(ends: Sequence[Endpoint], connectivity: Connectivity) -> Iterator[st
     """The ranges of addresses as every ipBlock cuts them."""
     for item in ends:
         if item.type is EndpointKind.ADDRESSES:
-            for cut in connectivity.population.intervals:
-                if any(one.first <= cut.first and cut.last <= one.last for one in item.addresses):
-                    yield f"{address_text(cut.first)}-{address_text(cut.last)}[External]"
+            for cell in connectivity.population.cells:
+                if has_all(item.addresses, cell):
+                    first, end = cell
+                    yield f"{address_text(first)}-{address_text(end - 1)}[External]"
 
 
 def _from_controller(index: Index, connectivity: Connectivity) -> Iterator[tuple[Endpoint, PortSet]]:

@@ -10,14 +10,26 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from ipaddress import IPv4Address, IPv6Address, summarize_address_range
+from ipaddress import ip_address, summarize_address_range
 from pathlib import Path
 from typing import Any
 
-from policy.connectivity.addresses import PRIVATE, V6, AddressSet, Interval, common, interval_of, merged, minus, without
+from policy.connectivity.addresses import (
+    PRIVATE,
+    AddressSet,
+    address_text,
+    common,
+    has_all,
+    joined,
+    minus,
+    range_of,
+    ranges,
+    united,
+)
 from policy.connectivity.bits import bits_of, members
 from policy.connectivity.endpoints import Endpoint, EndpointKind
 from policy.connectivity.policies import Direction
+from policy.connectivity.population import ranges_of
 from policy.connectivity.ports import (
     ALL_PORTS,
     FIRST_PORT,
@@ -201,10 +213,10 @@ class _Synthesis:
             for other in members(others):
                 found[other].extend(self._table.sets[ports])
         for ports, addresses in granted.addresses.items():
-            for part in self._population.intervals:
-                if common(addresses, (part,)):
+            for part in self._population.cells:
+                if common(addresses, part):
                     found[part].extend(self._table.sets[ports])
-        return {other: port_set(ranges) for other, ranges in found.items()}
+        return {other: port_set(ports) for other, ports in found.items()}
 
     def _grouped(self, grants: Grants, own: Endpoint, key: str) -> Iterator[dict[str, Any]]:
         """A rule for each set of ports."""
@@ -233,7 +245,7 @@ class _Synthesis:
             elif endpoint.type is EndpointKind.OUTSIDE_PODS:
                 selector = {"podSelector": {"matchLabels": dict(endpoint.labels)} if endpoint.labels else {}}
                 yield _in_namespace(endpoint.namespace, own.namespace, selector)
-        yield from self._blocks(merged(other for other in others if not isinstance(other, int)))
+        yield from self._blocks(joined(other for other in others if not isinstance(other, int)))
 
     def _blocks(self, addresses: AddressSet) -> Iterator[dict[str, Any]]:
         """The ipBlocks of what is declared outside, as it is declared, without the network of the pods."""
@@ -241,22 +253,23 @@ class _Synthesis:
         declared = sorted((item for item in self._topology.outside.values() if item.cidrs), key=_size, reverse=True)
         for item in declared:
             self._must_tell_pods(item)
-            permitted: list[Interval] = []
+            permitted: list[AddressSet] = []
             blocks = []
             for cidr in item.cidrs:
-                excepted = self._pod_networks(interval_of(str(cidr)))
-                permitted.extend(without(interval_of(str(cidr)), map(interval_of, excepted)))
+                block = range_of(str(cidr))
+                excepted = self._pod_networks(block)
+                permitted.append(minus(block, united(map(range_of, excepted))))
                 blocks.append({"cidr": str(cidr), **({"except": excepted} if excepted else {})})
-            whole = merged(permitted)
+            whole = united(permitted)
             if common(whole, left) and not minus(whole, addresses):
                 left = minus(left, whole)
                 yield from ({"ipBlock": block} for block in blocks)
-        yield from ({"ipBlock": {"cidr": cidr}} for one in left for cidr in _cidrs(one))
+        yield from ({"ipBlock": {"cidr": cidr}} for one in ranges(left) for cidr in _cidrs(*one))
 
     def _must_tell_pods(self, item: Outside) -> None:
         """Private addresses may be those of pods, which no flow to addresses means."""
-        ranges = [interval_of(str(cidr)) for cidr in item.cidrs]
-        private = [text for text in PRIVATE if any(not without(interval_of(text), [one]) for one in ranges)]
+        declared = ranges_of(item)
+        private = [text for text in PRIVATE if has_all(declared, range_of(text))]
         if private and not self._topology.cluster.pods:
             raise PolicyError(
                 f"{item.name} holds {private[0]}, where pods may be: state under cluster the networks of pods, "
@@ -265,11 +278,11 @@ class _Synthesis:
                 line=item.place.line,
             )
 
-    def _pod_networks(self, block: Interval) -> list[str]:
+    def _pod_networks(self, block: AddressSet) -> list[str]:
         """The networks of pods that lie within a block; all private ones, if nothing says where pods are."""
         networks = [str(network) for network in self._topology.cluster.pods] or list(PRIVATE)
-        parts = [(network, interval_of(network)) for network in networks]
-        return [text for text, part in parts if block != part and not without(part, [block])]
+        parts = [(network, range_of(network)) for network in networks]
+        return [text for text, part in parts if block != part and has_all(block, part)]
 
     def _selecting(self, workload: Workload) -> dict[str, str]:
         """The fewest labels that select the pods of this workload and no others of its namespace."""
@@ -303,10 +316,8 @@ def _size(item: Outside) -> int:
     return sum(cidr.num_addresses for cidr in item.cidrs)
 
 
-def _cidrs(one: Interval) -> Iterator[str]:
-    first, last = one
-    ends = (IPv6Address(first - V6), IPv6Address(last - V6)) if one.is_v6 else (IPv4Address(first), IPv4Address(last))
-    return map(str, summarize_address_range(*ends))
+def _cidrs(first: int, end: int) -> Iterator[str]:
+    return map(str, summarize_address_range(ip_address(address_text(first)), ip_address(address_text(end - 1))))
 
 
 def _port(one: PortRange) -> dict[str, Any]:

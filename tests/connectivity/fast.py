@@ -6,7 +6,7 @@ import ipaddress
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from policy.connectivity.addresses import V6
+from policy.connectivity.addresses import V6, holds_address
 from policy.connectivity.endpoints import Endpoint
 from policy.connectivity.matrix import Connectivity
 from policy.connectivity.ports import PortSet
@@ -44,11 +44,7 @@ class Evaluator:
             return self._ends[name]
         address = ipaddress.ip_address(name)
         number = int(address) + (V6 if address.version == 6 else 0)
-        (found,) = [
-            each
-            for each in self.connectivity.endpoints
-            if any(interval.first <= number <= interval.last for interval in each.addresses)
-        ]
+        (found,) = [each for each in self.connectivity.endpoints if holds_address(each.addresses, number)]
         return found
 
     def decide(self, decision: Decision) -> tuple[bool, bool]:

@@ -227,13 +227,15 @@ def _ports(items: Sequence[Document], destination: Pod | Address, protocol: str,
 def _peers(cluster: Cluster, policy: Document, items: Sequence[Document], other: Pod | Address) -> bool | None:
     if not items:
         return True
+    if isinstance(other, Pod) and other.host_network:
+        return _host(cluster, [item["ipBlock"] for item in items if item.get("ipBlock") is not None])
     return _any([_peer(cluster, policy, item, other) for item in items])
 
 
 def _peer(cluster: Cluster, policy: Document, item: Document, other: Pod | Address) -> bool | None:
     if item.get("ipBlock") is not None:
         return _block(cluster, item["ipBlock"], other)
-    if not isinstance(other, Pod) or other.host_network:
+    if not isinstance(other, Pod):
         return False
     if item.get("namespaceSelector") is None:
         in_namespace: bool | None = other.namespace == (policy["metadata"].get("namespace") or "default")
@@ -246,25 +248,35 @@ def _peer(cluster: Cluster, policy: Document, item: Document, other: Pod | Addre
 
 
 def _block(cluster: Cluster, block: Document, other: Pod | Address) -> bool | None:
-    """An address is in or not; a pod may have an address in it, and then it is the plugin's choice.
-
-    A pod of the host network has some address of the nodes, which a block holds like any other.
-    """
-    network = ipaddress.ip_network(block["cidr"], strict=False)
-    excepted = [ipaddress.ip_network(text, strict=False) for text in block.get("except") or ()]
+    """An address is in or not; a pod may have an address in it, and then it is the plugin's choice."""
+    network, *excepted = _networks(block)
     if not isinstance(other, Pod):
         return other in network and not any(other in each for each in excepted)
-    homes = cluster.node_networks or EVERYWHERE if other.host_network else cluster.pod_networks or PRIVATE
-    if not any(_something_left(network, excepted, home) for home in homes):
-        return False
-    is_whole = all(
-        network.version == home.version
-        and network.overlaps(home)
-        and network.prefixlen <= home.prefixlen
-        and not any(each.version == home.version and each.overlaps(home) for each in excepted)
-        for home in homes
-    )
-    return True if other.host_network and is_whole else None
+    homes = cluster.pod_networks or PRIVATE
+    return None if any(_something_left(network, excepted, home) for home in homes) else False
+
+
+def _networks(block: Document) -> list[Network]:
+    return [ipaddress.ip_network(text, strict=False) for text in (block["cidr"], *(block.get("except") or ()))]
+
+
+def _host(cluster: Cluster, blocks: Sequence[Document]) -> bool | None:
+    """A pod of the host network has some address of the nodes, which the blocks of a rule together hold, or do not.
+
+    Every address of the nodes is in the same blocks as the last one before it at which some range begins or ends.
+    """
+    homes = cluster.node_networks or EVERYWHERE
+    listed = [*homes, *(network for block in blocks for network in _networks(block))]
+    ends = {network[-1] for network in listed} - {everything[-1] for everything in EVERYWHERE}
+    edges = {network[0] for network in listed} | {end + 1 for end in ends}
+    held = {
+        any(edge in whole and not any(edge in each for each in excepted) for whole, *excepted in map(_networks, blocks))
+        for edge in edges
+        if any(edge in home for home in homes)
+    }
+    if held == {True} and cluster.node_networks:
+        return True
+    return None if True in held else False
 
 
 def _something_left(network: Network, excepted: Sequence[Network], home: Network) -> bool:

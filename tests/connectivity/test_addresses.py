@@ -1,46 +1,51 @@
-"""Sets of addresses as ranges, against Python's own sets around the border between IPv4 and IPv6."""
+"""Sets of addresses as ranges, against Python's own sets."""
 
 from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Iterable
 
 import pytest
 
 from policy.connectivity.addresses import (
+    EVERY_ADDRESS,
+    V4_END,
     V6,
     AddressSet,
-    Interval,
     common,
+    has_all,
+    has_some,
     holds_address,
-    interval_of,
-    merged,
+    joined,
     minus,
+    range_of,
+    ranges,
+    size,
+    texts,
     union,
+    united,
     without,
 )
-from policy.connectivity.selections import has_any, holds
 
-WORLD = range(V6 - 12, V6 + 12)
+WORLD = range(24)
 
 
-def numbers(addresses: Iterable[Interval]) -> set[int]:
-    return {number for one in addresses for number in range(one.first, one.last + 1)}
+def numbers(addresses: AddressSet) -> set[int]:
+    return {number for first, end in ranges(addresses) for number in range(first, end)}
 
 
 def some(chance: random.Random) -> AddressSet:
-    found: list[Interval] = []
-    for _ in range(chance.randrange(5)):
-        first, last = sorted((chance.choice(WORLD), chance.choice(WORLD)))
-        found.extend(Interval(first, last).by_family())
-    return merged(found)
+    return joined(some_range(chance) for _ in range(chance.randrange(5)))
+
+
+def some_range(chance: random.Random) -> AddressSet:
+    first, last = sorted((chance.choice(WORLD), chance.choice(WORLD)))
+    return first, last + 1
 
 
 def is_canonical(addresses: AddressSet) -> bool:
-    """Sorted, each within its family, and neither touching nor overlapping the next of that family."""
-    apart = all(one.last + 1 < other.first or other.first == V6 for one, other in itertools.pairwise(addresses))
-    return apart and list(addresses) == sorted(addresses) and all(len(one.by_family()) == 1 for one in addresses)
+    """Whether it ascends, so that no two ranges overlap or touch, and each range has its end."""
+    return len(addresses) % 2 == 0 and all(one < other for one, other in itertools.pairwise(addresses))
 
 
 def test_what_is_combined_is_what_sets_are_and_canonical() -> None:
@@ -56,8 +61,19 @@ def test_what_is_combined_is_what_sets_are_and_canonical() -> None:
             assert numbers(found) == wanted, (one, other)
             assert is_canonical(found), (one, other, found)
         assert {number for number in WORLD if holds_address(one, number)} == mine
-        for part in one:
-            assert numbers(without(part, reversed(other))) == numbers([part]) - theirs
+        assert has_some(one, other) == bool(mine & theirs), (one, other)
+        assert has_all(one, other) == (theirs <= mine), (one, other)
+        assert size(one) == len(mine)
+
+
+def test_parts_of_a_range_that_overlap_are_left_out_of_it() -> None:
+    chance = random.Random(1)
+    for _ in range(1_000):
+        whole = some_range(chance)
+        within = [part for _ in range(chance.randrange(4)) if (part := common(whole, some_range(chance)))]
+        left = without(whole, sorted(within))
+        assert numbers(united(left)) == numbers(whole) - numbers(united(within)), (whole, within)
+        assert is_canonical(tuple(itertools.chain(*left)))
 
 
 @pytest.mark.parametrize(
@@ -71,7 +87,7 @@ def test_what_is_combined_is_what_sets_are_and_canonical() -> None:
     ],
 )
 def test_a_cidr_is_its_addresses(cidr: str, first: int, size: int) -> None:
-    assert interval_of(cidr) == Interval(first, first + size - 1)
+    assert range_of(cidr) == (first, first + size)
 
 
 @pytest.mark.parametrize(
@@ -80,7 +96,7 @@ def test_a_cidr_is_its_addresses(cidr: str, first: int, size: int) -> None:
 )
 def test_what_is_no_cidr_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is no CIDR"):
-        interval_of(text)
+        range_of(text)
 
 
 @pytest.mark.parametrize(
@@ -94,11 +110,19 @@ def test_what_is_no_cidr_is_refused(text: str) -> None:
     ],
 )
 def test_the_first_and_the_last_address_of_a_range_count(cidr: str, *, is_any: bool) -> None:
-    assert has_any((interval_of(cidr),), (interval_of("10.0.0.0/8"),)) is is_any
-    assert holds((interval_of(cidr),), (interval_of("10.0.0.0/8"),)) == (cidr == "0.0.0.0/0", is_any)
+    assert has_some(range_of(cidr), range_of("10.0.0.0/8")) is is_any
+    assert has_all(range_of(cidr), range_of("10.0.0.0/8")) is (cidr == "0.0.0.0/0")
 
 
 def test_a_gap_is_no_part_of_a_set() -> None:
-    around = without(interval_of("0.0.0.0/0"), [interval_of("10.0.0.0/8")])
-    assert not has_any(around, (interval_of("10.1.0.0/16"),))
-    assert has_any(around, (interval_of("10.1.0.0/16"), interval_of("11.0.0.0/16")))
+    around = minus(range_of("0.0.0.0/0"), range_of("10.0.0.0/8"))
+    assert not has_some(around, range_of("10.1.0.0/16"))
+    assert has_some(around, united(map(range_of, ("10.1.0.0/16", "11.0.0.0/16"))))
+
+
+def test_the_families_do_not_meet() -> None:
+    both = union(range_of("0.0.0.0/0"), range_of("::/0"))
+    assert both == EVERY_ADDRESS
+    assert texts(both) == ["0.0.0.0/0", "::/0"]
+    assert texts(minus(both, (5, V6 + 7))) == ["0.0.0.0-0.0.0.4", f"::7-{'ffff:' * 7}ffff"]
+    assert V4_END < V6

@@ -199,7 +199,7 @@ def _is_real(leak: Leak, cluster: naive.Cluster, contract: Contract) -> None:
         if end.type in _UNKNOWN:
             return
         if end.addresses:
-            ends.append(ipaddress.ip_address(address_text(end.addresses[0].first)))
+            ends.append(ipaddress.ip_address(address_text(end.addresses[0])))
         else:
             ends.append(DNS if end.name == "dns" else cluster.pod(end.namespace, end.name))
     for ports in leak.ports:

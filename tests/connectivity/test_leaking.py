@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from policy.connectivity.addresses import texts
 from policy.connectivity.contract import Proof
 from policy.connectivity.matrix import Connectivity
 from policy.connectivity.topology_file import load_topology
@@ -34,7 +35,7 @@ def told(folder: Path, names: list[str], *policies: dict[str, Any]) -> list[tupl
             for number in range(connectivity.population.in_git)
             if bundle.others.pods >> number & 1
         ]
-        others += [str(one) for bundle in leak.bundles for one in bundle.others.addresses]
+        others += [text for bundle in leak.bundles for text in texts(bundle.others.addresses)]
         rule = leak.by
         found.append((rule.policy.name, rule.direction, rule.position, others) if rule else ("", "", 0, others))
     return sorted(found)

@@ -45,7 +45,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from policy.connectivity.addresses import Interval, interval_of
+from policy.connectivity.addresses import has_some
 from policy.connectivity.endpoints import EndpointKind
 from policy.connectivity.isolation import Isolation
 from policy.connectivity.policies import TYPES
@@ -163,14 +163,10 @@ def _fix(leak: Leak, ends: tuple[str, str], unknown: str, peer: NetworkPolicyPee
 def _pod_network(leak: Leak, isolation: Isolation) -> str:
     """The declared networks of the pods, if that is what leaks."""
     networks = isolation.connectivity.cluster.pods
-    ranges = [interval_of(str(network)) for network in networks]
-    if leak.other.type is EndpointKind.ADDRESSES and not any(_overlap(leak.other.addresses, each) for each in ranges):
+    ranges = isolation.connectivity.population.pod_ranges
+    if leak.other.type is EndpointKind.ADDRESSES and not has_some(leak.other.addresses, ranges):
         return ""
     return ", ".join(map(str, networks))
-
-
-def _overlap(intervals: tuple[Interval, ...], other: Interval) -> bool:
-    return any(one.first <= other.last and other.first <= one.last for one in intervals)
 
 
 def _open(index: Index, namespace: str, leaks: list[Leak]) -> Finding:
