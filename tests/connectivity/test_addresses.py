@@ -126,3 +126,8 @@ def test_the_families_do_not_meet() -> None:
     assert texts(both) == ["0.0.0.0/0", "::/0"]
     assert texts(minus(both, (5, V6 + 7))) == ["0.0.0.0-0.0.0.4", f"::7-{'ffff:' * 7}ffff"]
     assert V4_END < V6
+
+
+def test_a_range_that_is_no_cidr_is_told_by_its_ends() -> None:
+    assert texts((8, 12, 16, 17)) == ["0.0.0.8/30", "0.0.0.16/32"]
+    assert texts((18, 22, V6 + 4, V6 + 8)) == ["0.0.0.18-0.0.0.21", "::4/126"]
