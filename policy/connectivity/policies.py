@@ -173,9 +173,11 @@ def _block(ranges: _Ranges, peer: NetworkPolicyPeer) -> tuple[AddressSet, Sequen
         return f"{cidr!r} is no CIDR like 10.0.0.0/8"
     if not excepted:
         return whole, ()
+    if not isinstance(excepted, list):
+        return f"except is a list of parts of {cidr}"
     start, end = whole
     parts = []
-    for item in excepted if isinstance(excepted, list) else [excepted]:
+    for item in excepted:
         try:
             part = ranges[item]
         except (TypeError, ValueError):

@@ -27,6 +27,20 @@ INVALID: dict[str, tuple[dict[str, Any], tuple[str | int, ...]]] = {
     "a block without a cidr": ({"from": [{"ipBlock": {}}]}, ("from", 0)),
     "a block that is an address": ({"from": [{"ipBlock": {"cidr": "10.0.0.1"}}]}, ("from", 0)),
     "a block that is none": ({"from": [{"ipBlock": {"cidr": "10.0.0.0/33"}}]}, ("from", 0)),
+    "a block of a list": ({"from": [{"ipBlock": {"cidr": ["10.0.0.0/8"]}}]}, ("from", 0)),
+    "a block of a number": ({"from": [{"ipBlock": {"cidr": 10}}]}, ("from", 0)),
+    "except of a list in a list": (
+        {"from": [{"ipBlock": {"cidr": "10.0.0.0/8", "except": [["10.1.0.0/16"]]}}]},
+        ("from", 0),
+    ),
+    "except that is no list": (
+        {"from": [{"ipBlock": {"cidr": "10.0.0.0/8", "except": "10.1.0.0/16"}}]},
+        ("from", 0),
+    ),
+    "except before its block": (
+        {"from": [{"ipBlock": {"cidr": "10.0.0.0/8", "except": ["9.0.0.0/16"]}}]},
+        ("from", 0),
+    ),
     "except beside its block": (
         {"from": [{"ipBlock": {"cidr": "10.0.0.0/8", "except": ["11.0.0.0/16"]}}]},
         ("from", 0),
