@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 
-from policy.connectivity.addresses import EVERY_ADDRESS, EVERY_V4, AddressSet, common, has_all, has_some, united
+from policy.connectivity.addresses import EVERY_ADDRESS, AddressSet, has_all, has_some, united
 from policy.connectivity.bits import are_few, bits_of
 from policy.connectivity.population import Population
 from policy.connectivity.selections import (
@@ -349,13 +349,12 @@ class Selecting:
         found = self._of_addresses.get(addresses)
         if found is None:
             population, surely, possibly = self._population, 0, 0
-            known = addresses if population.profile.has_v6 else common(addresses, EVERY_V4)
-            if population.host and has_some(known, population.node_ranges or EVERY_ADDRESS):
+            if population.host and has_some(addresses, population.node_ranges or EVERY_ADDRESS):
                 possibly = population.host
-                surely = possibly if population.node_ranges and has_all(known, population.node_ranges) else 0
-            if population.profile.blocks_match_pods and has_some(known, self._pod_ranges):
+                surely = possibly if population.node_ranges and has_all(addresses, population.node_ranges) else 0
+            if population.profile.blocks_match_pods and has_some(addresses, self._pod_ranges):
                 possibly |= population.pods
-            found = selection(surely, possibly, known) if possibly else Selection((), None, known)
+            found = selection(surely, possibly, addresses) if possibly else Selection((), None, addresses)
             self._of_addresses[addresses] = found
         return found
 
