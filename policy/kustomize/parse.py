@@ -49,11 +49,12 @@ class Document:
 
 @dataclass(slots=True)
 class DuplicateKey:
-    """A key that a mapping holds twice: where again, and where first."""
+    """A key that a mapping, its ``holder``, has twice: where again, and where first. What a merge gives is none."""
 
     place: Place
     first: Place
     key: str
+    holder: Map
 
 
 @dataclass(slots=True)
@@ -248,7 +249,7 @@ class _Builder:
             if merging:
                 merges.append(value)
             elif name in fields:
-                self.parsed.duplicate_keys.append(DuplicateKey(mark.place, marks[name].place, name))
+                self.parsed.duplicate_keys.append(DuplicateKey(mark.place, marks[name].place, name, result))
             else:
                 fields[name] = value
                 marks[name] = mark

@@ -13,7 +13,10 @@ import msgspec
 
 from policy.findings import FieldPath
 
-__all__ = ["SchemaProblem", "validate"]
+__all__ = ["REPEATED_KEY", "SchemaProblem", "validate"]
+
+REPEATED_KEY = "a key stands twice in a mapping"
+"""What is said of a document, without the place, for kubeconform names one line only and counts in the document."""
 
 
 class SchemaProblem(msgspec.Struct, frozen=True):

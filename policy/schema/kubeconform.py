@@ -18,6 +18,7 @@ from typing import IO, Any
 
 from policy.errors import ToolError
 from policy.findings import FieldPath
+from policy.schema import REPEATED_KEY
 from policy.schema.schemas import Library
 
 Said = tuple[str, FieldPath, str]
@@ -130,7 +131,7 @@ def _problems(result: dict[str, Any], text: str, library: Library, version: str)
             raise ToolError(f"kubeconform cannot read the schema {file}")
         yield _unknown_kind(library, version, api_version, kind)
     else:
-        yield (), _without_preamble(message)
+        yield (), REPEATED_KEY if message.endswith(" already set in map") else _without_preamble(message)
 
 
 def _unknown_kind(library: Library, version: str, api_version: str, kind: str) -> tuple[FieldPath, str]:

@@ -213,7 +213,7 @@ def test_removed_version_of_a_kind_names_the_served_ones(check: Validate) -> Non
         ("# nothing\n", "there is no object in this document"),
         ("just words\n", "cannot unmarshal string"),
         ("kind: ConfigMap\n", "missing 'apiVersion' key"),
-        (CONFIG_MAP + "data: {}\n", 'key "data" already set'),
+        (CONFIG_MAP + "data: {}\n", "a key stands twice in a mapping"),
         ("a: b: c\n", "mapping values are not allowed"),
     ],
 )
