@@ -20,6 +20,8 @@ metadata:
 data:
   level: info
 """
+CONFLICT = CONFIG.replace("  level: info\n", "<<<<<<< HEAD\n  level: info\n=======\n  level: debug\n>>>>>>> other\n")
+TABBED = CONFIG.replace("  level", "\tlevel")
 
 
 def write(folder: Path, files: dict[str, str | bytes]) -> None:
@@ -120,6 +122,16 @@ OVERLAY: dict[str, dict[str, str | bytes]] = {
         "kustomization.yaml": "resources: [config.yaml]\nhelmCharts:\n  - name: redis\n",
         "config.yaml": CONFIG,
     },
+    "a conflict in a manifest": {
+        "kustomization.yaml": "resources: [config.yaml]\n",
+        "config.yaml": f"{CONFIG}---\n{CONFLICT}",
+    },
+    "a conflict in a kustomization": {"kustomization.yaml": "resources:\n<<<<<<< HEAD\n- a\n=======\n- b\n>>>>>>> b\n"},
+    "a tab in a manifest": {
+        "kustomization.yaml": "resources: [config.yaml]\n",
+        "config.yaml": f"{CONFIG}---\n{TABBED}",
+    },
+    "a tab in a kustomization": {"kustomization.yaml": "resources:\n\t- a\n"},
     "a path with a null character": {"kustomization.yaml": 'resources:\n  - "a\\0b"\n'},
     "a path that is too long": {"kustomization.yaml": f"resources:\n  - {'x' * 300}\n"},
 }
@@ -146,6 +158,10 @@ EXPECTED = {
     "an object that is there twice": "again.yaml:5: ConfigMap/settings.shop is there twice, first in config.yaml:4",
     "an object that is reached in two ways": "base/config.yaml:4: ConfigMap/settings.shop is there twice: this file is",
     "a chart": "kustomization.yaml:2: Helm charts are not rendered here",
+    "a conflict in a manifest": "config.yaml:15: an unresolved merge conflict: <<<<<<< HEAD",
+    "a conflict in a kustomization": "kustomization.yaml:2: an unresolved merge conflict: <<<<<<< HEAD",
+    "a tab in a manifest": "config.yaml:15: a tab is used as indentation, where YAML takes spaces only",
+    "a tab in a kustomization": "kustomization.yaml:2: a tab is used as indentation, where YAML takes spaces only",
     "a path with a null character": "kustomization.yaml:2: resources[0] 'a\\x00b' does not exist",
     "a path that is too long": "kustomization.yaml:2:",
 }
@@ -414,6 +430,11 @@ def test_metadata_that_is_no_mapping(
     [
         (b"", "holds no Kubernetes object"),
         (b"kind: [\n", "<stdin>:2: not valid YAML"),
+        (f"{CONFIG}---\n{CONFLICT}".encode(), "<stdin>:15: an unresolved merge conflict: <<<<<<< HEAD"),
+        (f"{CONFIG}---\n{TABBED}".encode(), "<stdin>:15: a tab is used as indentation, where YAML takes spaces only"),
+        (CONFIG.replace("  level", "\tlevel: a\n\tlevel").encode(), "<stdin>:7: a tab is used as indentation"),
+        (b'{"kind": "Pod",\n\t"spec": {}\n\t"status": {}}', "<stdin>:3: not valid YAML: did not find expected ','"),
+        (b"kind: @pod\n", "<stdin>:1: not valid YAML: a value that begins with @ has to stand in quotes"),
         (b"kind: \xff\n", "<stdin>:1: is not UTF-8"),
         (b"[" * 1000 + b"]" * 1000, "nested deeper than"),
     ],
