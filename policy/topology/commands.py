@@ -126,10 +126,8 @@ def _synthesize(parsed: argparse.Namespace) -> int:
 def _explain(parsed: argparse.Namespace) -> int:
     from policy.topology.explain import explain
     from policy.topology.reading import read
-    from policy.topology.show import notes
 
     sides = read([parsed.path], config=parsed.config, file=parsed.topology)
-    _say(notes(sides))
     can, text = explain(sides, parsed.source, parsed.destination, " ".join(parsed.port) or None)
     sys.stdout.write(text)
     return 0 if can else 1
