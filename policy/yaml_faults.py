@@ -13,14 +13,20 @@ _NO_TOKEN = "found character that cannot start any token"
 _FLOW = ("{", "[")
 
 
+def merge_conflict(text: str) -> tuple[str, int] | None:
+    """The first mark of a merge conflict that Git left in a text, and its line, counted from 0."""
+    found = _CONFLICT.search(text)
+    return (f"an unresolved merge conflict: {found[0].strip()}", text.count("\n", 0, found.start())) if found else None
+
+
 def fault(text: str, error: Any) -> tuple[str, int | None]:
     """What is wrong, as a sentence without a subject, and the line of the text, counted from 0; None if unknown.
 
     ``error`` is the ``yaml.YAMLError`` that a parser raised over the text.
     """
-    conflict = _CONFLICT.search(text)
+    conflict = merge_conflict(text)
     if conflict:
-        return f"an unresolved merge conflict: {conflict[0].strip()}", text.count("\n", 0, conflict.start())
+        return conflict
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     said = (getattr(error, name, None) for name in ("problem", "reason", "context"))
     problem = next((each for each in said if each), str(error).partition("\n")[0])

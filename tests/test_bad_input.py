@@ -221,6 +221,10 @@ SETTINGS = {
         "policy.toml:1: there is no rule readyness-probe-set; did you mean readiness-probe-set?",
     ),
     "an unknown table": ("[rule]\n", "policy.toml:1: unknown table rule; did you mean rules?"),
+    "a conflict": (
+        "[tools]\n<<<<<<< HEAD\nkustomize = '1'\n=======\n>>>>>>> other\n",
+        "policy.toml:2: an unresolved merge conflict: <<<<<<< HEAD",
+    ),
     "no TOML": ("[rules\n", "policy.toml:1: not valid TOML"),
     "a missing environment folder": (
         '\n[environments]\nprod = "gone"\n',
@@ -229,7 +233,7 @@ SETTINGS = {
     "a contract that is not there": ('[topology]\npath = "x.yaml"\n', "policy.toml:2: there is no file x.yaml"),
     "an exception without a reason": (
         EXCEPTION + 'owner = "shop"\n',
-        "policy.toml:1: exception: ",
+        "policy.toml:1: exception: reason is missing; it has rule, object, reason, owner and expires, and may have ",
     ),
     "an exception with an empty reason": (
         EXCEPTION + 'reason = " "\nowner = "shop"\n',
@@ -239,7 +243,30 @@ SETTINGS = {
         f'[environments]\nprod = "{"x" * 300}"\n',
         "policy.toml:2: environment prod: there is no folder xxx",
     ),
-    "a setting that the rule does not have": ("[rules.key-unique]\nminimum = 3\n", "policy.toml:2: key-unique: "),
+    "an exception whose rule is no text": (
+        "[[exception]]\nrule = 3\n",
+        "policy.toml:1: exception: rule must be text, not a",
+    ),
+    "a day that is none": (
+        EXCEPTION.replace("2030-01-01", '"tomorrow"') + 'reason = "a"\nowner = "shop"\n',
+        "policy.toml:1: exception: expires must be a date such as 2027-03-31",
+    ),
+    "a setting that the rule does not have": (
+        "[rules.key-unique]\nminimum = 3\n",
+        "policy.toml:2: key-unique: there is no minimum\n",
+    ),
+    "a setting that is misspelt": (
+        "[rules.image-registry-allowed]\nallow = []\n",
+        "policy.toml:2: image-registry-allowed: there is no allow; did you mean allowed?",
+    ),
+    "a setting of another type": (
+        "[rules.limit-request-ratio]\ncpu = 'much'\n",
+        "policy.toml:2: limit-request-ratio: cpu must be a number, not text",
+    ),
+    "a list with an item of another type": (
+        "[rules.image-registry-allowed]\nallowed = ['a', 1]\n",
+        "policy.toml:2: image-registry-allowed: allowed[1] must be text, not a whole number",
+    ),
     "a severity that does not exist": ('[rules.key-unique]\nseverity = "fatal"\n', "policy.toml:2: severity must be"),
     "a severity that is a list": (
         '[rules.key-unique]\nseverity = ["error"]\n',

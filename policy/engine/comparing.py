@@ -67,7 +67,7 @@ def compare_schemas(overlays: Sequence[Overlay], settings: Settings, rules: Sequ
 def _mismatches(problem: SchemaProblem, overlay: Overlay, resource: Resource) -> Iterator[schema_valid.Mismatch]:
     repeated = list(overlay.repeated_keys(resource)) if problem.message == schema.REPEATED_KEY else []
     if not repeated:  # any other problem, or keys that differ in writing only: yes and true
-        yield schema_valid.Mismatch(Field(resource.ref, problem.path), problem.message, problem.versions)
+        yield schema_valid.Mismatch(Field(resource.ref, problem.path), problem.message, problem.versions, problem.fix)
     for path, again in repeated:
         message = f"{again.key} stands twice in this mapping, in lines {again.first.line} and {again.place.line}"
         fix = "keep the one that is meant and delete the other"
@@ -88,7 +88,8 @@ def lost_fields(overlays: Sequence[Overlay], settings: Settings, rules: Sequence
             continue
         for resource, error in overlay.index.undecodable:
             field = ".".join(map(str, error.path))
-            reason = f"{field} was not looked at: {error.message}"
+            said = f"it {error.message}" if error.message.startswith("must ") else error.message
+            reason = f"{field} was not looked at: {said}"
             yield LocatedSkip(schema_valid.RULE.id, (overlay.name,), resource.ref, reason)
 
 
