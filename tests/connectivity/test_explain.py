@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from policy.cli import main
+
 from .clusters import DENY, Run, deployment, policy, write
 from .test_show import BROKEN, CILIUM, DB_FROM_WEB, NOT_UNDERSTOOD, SHOP, WEB_TO_DB
 
@@ -185,3 +187,10 @@ def test_a_policy_of_another_kind_is_left_out_of_what_pods_of_one_workload_may_d
     _, out, _ = run("explain", write(tmp_path, *SHOP, CILIUM), "web", "web")
 
     assert NOT_UNDERSTOOD in out
+
+
+def test_a_port_is_not_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["explain", "prod", "web"])
+
+    assert capsys.readouterr().err.endswith("the following arguments are required: DST\n")
