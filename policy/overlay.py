@@ -22,11 +22,13 @@ from policy.targets import STREAM, Target, TargetKind
 
 if TYPE_CHECKING:
     from policy.kustomize.origin import Origins
+    from policy.kustomize.parse import DuplicateKey
     from policy.kustomize.quick import QuickPlaces
     from policy.kustomize.sources import SourceTree
 
 MAX_BYTES = 64 * 1024 * 1024
 """More than any repository renders; a larger file is refused before it is parsed."""
+_MERGE_KEY = "<<"
 _KEPT = 64
 """Documents whose marks are kept; they take more than ten times the memory of the text."""
 
@@ -65,7 +67,20 @@ class Overlay(msgspec.Struct, dict=True):
 
     def text_of(self, resource: Resource) -> str:
         """The resource as a document of its own."""
-        return json.dumps(resource.raw, default=str) if resource.prefix else self.documents[resource.document].text
+        text = self.documents[resource.document].text
+        # kubeconform takes a key that is merged and overridden for one that stands twice: it gets what was read.
+        is_merged = _MERGE_KEY in text and not any(self.repeated_keys(resource))
+        return json.dumps(resource.raw, default=str) if resource.prefix or is_merged else text
+
+    def repeated_keys(self, resource: Resource) -> Iterator[tuple[FieldPath, DuplicateKey]]:
+        """The mappings in which a plain manifest has a key twice, and which key that is."""
+        from policy.kustomize.marks import Source, path_to  # hardly any document is asked
+        from policy.kustomize.parse import Shift, parse
+
+        document = self.documents[resource.document]
+        parsed = parse(document.text, Source(document.file), shift=Shift(lines=document.line - 1))
+        for again in parsed.duplicate_keys:
+            yield next(path for root in parsed.roots if (path := path_to(again.holder, root)) is not None), again
 
     @cached_property
     def origins(self) -> Origins | None:

@@ -50,8 +50,10 @@ import msgspec
 
 from policy.errors import SettingsError
 from policy.findings import Place, Severity
+from policy.mistyped import in_words
 from policy.patterns import Pattern
 from policy.rules.rule import Options, Rule
+from policy.yaml_faults import merge_conflict
 
 FILE_NAME = "policy.toml"
 TOPOLOGY_NAME = "topology.yaml"
@@ -62,6 +64,7 @@ DEFAULT_OLDEST, DEFAULT_NEWEST = "1.34", "1.37"
 _TABLES = frozenset({"kubernetes", "environments", "argocd", "topology", "tools", "schemas", "rules", "exception"})
 _TOOLS = frozenset({"kustomize", "kubeconform", "argocd"})
 _COMMON = frozenset({"enabled", "severity", "environments"})
+_HAS = "it has rule, object, reason, owner and expires, and may have container and environments"
 _MINOR = Pattern(r"1\.\d+")
 
 
@@ -171,6 +174,9 @@ def load_settings(file: Path, rules: Iterable[Rule]) -> Settings:
     except RecursionError as error:
         raise SettingsError("nests deeper than can be read", file=file, line=_deepest(text)) from error
     except tomllib.TOMLDecodeError as error:
+        conflict = merge_conflict(text)
+        if conflict:
+            raise SettingsError(conflict[0], file=file, line=conflict[1] + 1) from error
         line = re.search(r"at line (\d+)", str(error))
         message = re.sub(r" \(at .*\)$", "", str(error))
         raise SettingsError(f"not valid TOML: {message}", file=file, line=int(line[1]) if line else None) from error
@@ -290,7 +296,9 @@ class _Reader:
             msgspec.convert({key: value for key, value in table.items() if key not in _COMMON}, rule.options)
         except msgspec.ValidationError as error:
             key = re.search(r"field `([\w-]+)`", str(error)) or re.search(r"`\$\.([\w-]+)", str(error))
-            raise self._error(f"{rule.id}: {error}", header, key[1] if key else None) from error
+            stated = key[1] if key else ""
+            near = _nearest(stated, (each.encode_name for each in msgspec.structs.fields(rule.options)))
+            raise self._error(f"{rule.id}: {in_words(str(error))}{near}", header, stated or None) from error
 
     def _exceptions(self, environments: Mapping[str, Path]) -> tuple[PolicyException, ...]:
         entries = self._document.get("exception", [])
@@ -303,7 +311,8 @@ class _Reader:
         try:
             accepted = msgspec.convert(entry, AcceptedFinding)
         except msgspec.ValidationError as error:
-            raise SettingsError(f"exception: {error}", file=self._file, line=line) from error
+            message = f"exception: {in_words(str(error))}; {_HAS}"
+            raise SettingsError(message, file=self._file, line=line) from error
         rule = self._rules.get(accepted.rule)
         problem = None
         if rule is None:

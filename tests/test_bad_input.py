@@ -20,6 +20,8 @@ metadata:
 data:
   level: info
 """
+CONFLICT = CONFIG.replace("  level: info\n", "<<<<<<< HEAD\n  level: info\n=======\n  level: debug\n>>>>>>> other\n")
+TABBED = CONFIG.replace("  level", "\tlevel")
 
 
 def write(folder: Path, files: dict[str, str | bytes]) -> None:
@@ -120,6 +122,16 @@ OVERLAY: dict[str, dict[str, str | bytes]] = {
         "kustomization.yaml": "resources: [config.yaml]\nhelmCharts:\n  - name: redis\n",
         "config.yaml": CONFIG,
     },
+    "a conflict in a manifest": {
+        "kustomization.yaml": "resources: [config.yaml]\n",
+        "config.yaml": f"{CONFIG}---\n{CONFLICT}",
+    },
+    "a conflict in a kustomization": {"kustomization.yaml": "resources:\n<<<<<<< HEAD\n- a\n=======\n- b\n>>>>>>> b\n"},
+    "a tab in a manifest": {
+        "kustomization.yaml": "resources: [config.yaml]\n",
+        "config.yaml": f"{CONFIG}---\n{TABBED}",
+    },
+    "a tab in a kustomization": {"kustomization.yaml": "resources:\n\t- a\n"},
     "a path with a null character": {"kustomization.yaml": 'resources:\n  - "a\\0b"\n'},
     "a path that is too long": {"kustomization.yaml": f"resources:\n  - {'x' * 300}\n"},
 }
@@ -146,6 +158,10 @@ EXPECTED = {
     "an object that is there twice": "again.yaml:5: ConfigMap/settings.shop is there twice, first in config.yaml:4",
     "an object that is reached in two ways": "base/config.yaml:4: ConfigMap/settings.shop is there twice: this file is",
     "a chart": "kustomization.yaml:2: Helm charts are not rendered here",
+    "a conflict in a manifest": "config.yaml:15: an unresolved merge conflict: <<<<<<< HEAD",
+    "a conflict in a kustomization": "kustomization.yaml:2: an unresolved merge conflict: <<<<<<< HEAD",
+    "a tab in a manifest": "config.yaml:15: a tab is used as indentation, where YAML takes spaces only",
+    "a tab in a kustomization": "kustomization.yaml:2: a tab is used as indentation, where YAML takes spaces only",
     "a path with a null character": "kustomization.yaml:2: resources[0] 'a\\x00b' does not exist",
     "a path that is too long": "kustomization.yaml:2:",
 }
@@ -205,6 +221,10 @@ SETTINGS = {
         "policy.toml:1: there is no rule readyness-probe-set; did you mean readiness-probe-set?",
     ),
     "an unknown table": ("[rule]\n", "policy.toml:1: unknown table rule; did you mean rules?"),
+    "a conflict": (
+        "[tools]\n<<<<<<< HEAD\nkustomize = '1'\n=======\n>>>>>>> other\n",
+        "policy.toml:2: an unresolved merge conflict: <<<<<<< HEAD",
+    ),
     "no TOML": ("[rules\n", "policy.toml:1: not valid TOML"),
     "a missing environment folder": (
         '\n[environments]\nprod = "gone"\n',
@@ -213,7 +233,7 @@ SETTINGS = {
     "a contract that is not there": ('[topology]\npath = "x.yaml"\n', "policy.toml:2: there is no file x.yaml"),
     "an exception without a reason": (
         EXCEPTION + 'owner = "shop"\n',
-        "policy.toml:1: exception: ",
+        "policy.toml:1: exception: reason is missing; it has rule, object, reason, owner and expires, and may have ",
     ),
     "an exception with an empty reason": (
         EXCEPTION + 'reason = " "\nowner = "shop"\n',
@@ -223,7 +243,30 @@ SETTINGS = {
         f'[environments]\nprod = "{"x" * 300}"\n',
         "policy.toml:2: environment prod: there is no folder xxx",
     ),
-    "a setting that the rule does not have": ("[rules.key-unique]\nminimum = 3\n", "policy.toml:2: key-unique: "),
+    "an exception whose rule is no text": (
+        "[[exception]]\nrule = 3\n",
+        "policy.toml:1: exception: rule must be text, not a",
+    ),
+    "a day that is none": (
+        EXCEPTION.replace("2030-01-01", '"tomorrow"') + 'reason = "a"\nowner = "shop"\n',
+        "policy.toml:1: exception: expires must be a date such as 2027-03-31",
+    ),
+    "a setting that the rule does not have": (
+        "[rules.key-unique]\nminimum = 3\n",
+        "policy.toml:2: key-unique: there is no minimum\n",
+    ),
+    "a setting that is misspelt": (
+        "[rules.image-registry-allowed]\nallow = []\n",
+        "policy.toml:2: image-registry-allowed: there is no allow; did you mean allowed?",
+    ),
+    "a setting of another type": (
+        "[rules.limit-request-ratio]\ncpu = 'much'\n",
+        "policy.toml:2: limit-request-ratio: cpu must be a number, not text",
+    ),
+    "a list with an item of another type": (
+        "[rules.image-registry-allowed]\nallowed = ['a', 1]\n",
+        "policy.toml:2: image-registry-allowed: allowed[1] must be text, not a whole number",
+    ),
     "a severity that does not exist": ('[rules.key-unique]\nseverity = "fatal"\n', "policy.toml:2: severity must be"),
     "a severity that is a list": (
         '[rules.key-unique]\nseverity = ["error"]\n',
@@ -414,6 +457,11 @@ def test_metadata_that_is_no_mapping(
     [
         (b"", "holds no Kubernetes object"),
         (b"kind: [\n", "<stdin>:2: not valid YAML"),
+        (f"{CONFIG}---\n{CONFLICT}".encode(), "<stdin>:15: an unresolved merge conflict: <<<<<<< HEAD"),
+        (f"{CONFIG}---\n{TABBED}".encode(), "<stdin>:15: a tab is used as indentation, where YAML takes spaces only"),
+        (CONFIG.replace("  level", "\tlevel: a\n\tlevel").encode(), "<stdin>:7: a tab is used as indentation"),
+        (b'{"kind": "Pod",\n\t"spec": {}\n\t"status": {}}', "<stdin>:3: not valid YAML: did not find expected ','"),
+        (b"kind: @pod\n", "<stdin>:1: not valid YAML: a value that begins with @ has to stand in quotes"),
         (b"kind: \xff\n", "<stdin>:1: is not UTF-8"),
         (b"[" * 1000 + b"]" * 1000, "nested deeper than"),
     ],

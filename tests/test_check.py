@@ -295,7 +295,7 @@ def test_one_field_of_a_wrong_type_hides_nothing_else(
     said = capsys.readouterr().out
     assert "web.yaml:9\n" in said
     assert "web.yaml:13\n" in said
-    assert "spec.template.spec.hostUsers was not looked at" in said
+    assert "spec.template.spec.hostUsers was not looked at: it must be true or false, not" in said
 
 
 def test_objects_of_one_name_are_told_apart_by_their_files(

@@ -14,6 +14,7 @@ import msgspec
 
 from policy.baseline.matching import Baseline, Entry, merged
 from policy.errors import PolicyError, SettingsError
+from policy.mistyped import in_words
 from policy.patterns import Pattern
 from policy.settings import ARGOCD, Settings
 
@@ -113,7 +114,9 @@ def _entries(found: Any, text: str, file: Path) -> list[Entry]:
         try:
             entry = msgspec.convert(item, Entry)
         except msgspec.ValidationError as error:
-            raise SettingsError(f"findings: {error}", file=file, line=_line_of(number, len(found), text)) from error
+            raise SettingsError(
+                f"findings: {in_words(str(error))}", file=file, line=_line_of(number, len(found), text)
+            ) from error
         if entry.count < 1:
             line = _line_of(number, len(found), text)
             raise SettingsError("findings: count must be at least 1", file=file, line=line)

@@ -10,6 +10,7 @@ import msgspec
 
 from policy.connectivity.matrix import Connectivity
 from policy.connectivity.topology import Topology
+from policy.findings import ObjectRef
 from policy.manifests.decode import NotDecodable, convert
 from policy.manifests.index import Index
 from policy.manifests.resources import Namespace, Resource
@@ -79,6 +80,22 @@ class Isolation:
             if resource.group in _GROUPS and resource.ref.kind in _CLUSTER_WIDE | _NAMESPACED
         )
         return tuple(foreign for foreign in found if foreign.namespaces)
+
+    @cached_property
+    def unjudged(self) -> Mapping[tuple[ObjectRef, ...], tuple[str, ...]]:
+        """The namespaces that policies of other kinds touch, by all the policies that touch them."""
+        touching: dict[str, list[ObjectRef]] = {}
+        for foreign in self.foreign:
+            for namespace in foreign.namespaces:
+                touching.setdefault(namespace, []).append(foreign.resource.ref)
+        found: dict[tuple[ObjectRef, ...], list[str]] = {}
+        for namespace, refs in sorted(touching.items()):
+            found.setdefault(tuple(refs), []).append(namespace)
+        return {refs: tuple(namespaces) for refs, namespaces in found.items()}
+
+    def is_unjudged(self, namespace: str) -> bool:
+        """Whether a policy of another kind touches it, so that NetworkPolicies alone do not decide there."""
+        return any(namespace in namespaces for namespaces in self.unjudged.values())
 
     def _touched(self, resource: Resource) -> Iterator[str]:
         namespaces = self.index.namespaces

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from policy.connectivity.addresses import has_all, range_of, texts
 from policy.connectivity.endpoints import Endpoint, EndpointKind
@@ -10,8 +10,10 @@ from policy.connectivity.policies import PEERS, Direction
 from policy.connectivity.ports import FIRST_PORT, LAST_PORT, PortSet
 from policy.connectivity.selections import NAMESPACE_NAME
 from policy.connectivity.topology import Cluster
+from policy.findings import ObjectRef
 from policy.manifests.index import Index
 
+_MOST_NAMED = 3
 _NAME_LABELS = ("app.kubernetes.io/name", "app", "k8s-app", "name")
 
 
@@ -20,6 +22,17 @@ def named(end: Endpoint, index: Index) -> str:
     if end.is_in_git and end.namespace and len(index.namespaces) > 1:
         return f"{end.namespace}/{end.name}"
     return end.name
+
+
+def not_understood(policies: Sequence[ObjectRef], namespaces: Sequence[str]) -> str:
+    """Why a rule does not judge namespaces that policies of other kinds touch."""
+    named = ", ".join(map(str, policies[:_MOST_NAMED]))
+    more = f" and {len(policies) - _MOST_NAMED} more" if len(policies) > _MOST_NAMED else ""
+    one, many = "is no NetworkPolicy: what it allows and denies", "are no NetworkPolicies: what they allow and deny"
+    where = ", ".join(filter(None, namespaces))
+    return f"{named}{more} {many if policies[1:] else one} is not known, so nothing is proven" + (
+        f" of namespace {where}" if where else ""
+    )
 
 
 def rule_text(direction: Direction, end: Endpoint, other: Endpoint, ports: PortSet, cluster: Cluster) -> str:

@@ -11,10 +11,12 @@ from policy import schema
 from policy.engine.running import Said, context_of
 from policy.errors import PolicyError
 from policy.findings import Field, ObjectRef
+from policy.manifests.resources import Resource
 from policy.overlay import Overlay
 from policy.result import LocatedSkip
 from policy.rules.configuration import schema_valid
 from policy.rules.rule import Rule
+from policy.schema import SchemaProblem
 from policy.settings import Settings
 from policy.tools import find_tool
 
@@ -52,8 +54,7 @@ def compare_schemas(overlays: Sequence[Overlay], settings: Settings, rules: Sequ
     for problem in problems:
         overlay, resource = resources[problem.index]
         refused.add((id(overlay), resource.ref))
-        at = Field(resource.ref, problem.path)
-        mismatches[id(overlay)].append(schema_valid.Mismatch(at, problem.message, problem.versions))
+        mismatches[id(overlay)].extend(_mismatches(problem, overlay, resource))
     for overlay, _, _ in active:
         mismatches[id(overlay)].extend(_undecodable(overlay, refused))
     said = [
@@ -61,6 +62,16 @@ def compare_schemas(overlays: Sequence[Overlay], settings: Settings, rules: Sequ
         for overlay, context, severity in active
     ]
     return Comparison(said, settings.kubernetes)
+
+
+def _mismatches(problem: SchemaProblem, overlay: Overlay, resource: Resource) -> Iterator[schema_valid.Mismatch]:
+    repeated = list(overlay.repeated_keys(resource)) if problem.message == schema.REPEATED_KEY else []
+    if not repeated:  # any other problem, or keys that differ in writing only: yes and true
+        yield schema_valid.Mismatch(Field(resource.ref, problem.path), problem.message, problem.versions, problem.fix)
+    for path, again in repeated:
+        message = f"{again.key} stands twice in this mapping, in lines {again.first.line} and {again.place.line}"
+        fix = "keep the one that is meant and delete the other"
+        yield schema_valid.Mismatch(Field(resource.ref, path), message, problem.versions, fix)
 
 
 def _undecodable(overlay: Overlay, refused: set[tuple[int, ObjectRef]]) -> Iterator[schema_valid.Mismatch]:
@@ -77,7 +88,8 @@ def lost_fields(overlays: Sequence[Overlay], settings: Settings, rules: Sequence
             continue
         for resource, error in overlay.index.undecodable:
             field = ".".join(map(str, error.path))
-            reason = f"{field} was not looked at: {error.message}"
+            said = f"it {error.message}" if error.message.startswith("must ") else error.message
+            reason = f"{field} was not looked at: {said}"
             yield LocatedSkip(schema_valid.RULE.id, (overlay.name,), resource.ref, reason)
 
 

@@ -20,6 +20,7 @@ except ImportError:  # a PyYAML built without libyaml: the same events, only slo
 
 from policy.errors import SourceError
 from policy.kustomize.parse import MAX_DEPTH
+from policy.yaml_faults import fault
 
 _BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 """What ends a line: those of YAML 1.1, which both libyaml and the parser of kustomize follow."""
@@ -121,7 +122,8 @@ def read_layout(text: str, name: str) -> list[Node]:
         finally:
             parser.dispose()
     except yaml.YAMLError as error:
-        raise SourceError(f"malformed YAML: {str(error).splitlines()[0]}", file=name) from error
+        said, line = fault(text, error)
+        raise SourceError(said, file=name, line=None if line is None else line + 1) from error
 
 
 class _Reader:

@@ -5,9 +5,10 @@ Read by parse.py, and changed by all that Kustomize does.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
-from policy.findings import Place
+from policy.findings import FieldPath, Place
 from policy.kustomize.scalars import NULL, STR, value_of
 
 
@@ -121,6 +122,20 @@ class Map:
         """The text of a scalar field; empty if the field is absent, null or not a scalar."""
         node = self.fields.get(key)
         return node.text if type(node) is Scalar and node.tag != NULL else ""
+
+
+def path_to(sought: Node, root: Node) -> FieldPath | None:
+    """Where a node, this very one, first stands below a root; None if nowhere."""
+    if sought is root:
+        return ()
+    if isinstance(root, Map):
+        below: Iterable[tuple[str | int, Node]] = root.fields.items()
+    else:
+        below = enumerate(root.items if isinstance(root, List) else ())
+    for step, node in below:
+        if (path := path_to(sought, node)) is not None:
+            return (step, *path)
+    return None
 
 
 def _holds_anything(node: Node) -> bool:

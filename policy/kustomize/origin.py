@@ -12,13 +12,14 @@ edit. In particular:
   belongs to the line where it is written, and its entry is the one that renamed.
 
 Origins are found by doing over what Kustomize does. Where that gives another value than the one that was rendered, the
-origin is the nearest known place, and ``exact`` is false.
+origin is the nearest known place, and ``exact`` is false. So it is with what transformers and generators do: an object
+that they have renamed or moved is looked for by what is left of its name, and what is not as it was is theirs.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -27,6 +28,7 @@ from policy.kustomize.emulate import Emulation, load_objects
 from policy.kustomize.marks import List, Map, Mark, Node, Scalar, Source
 from policy.kustomize.objects import Object, split_api_version
 from policy.kustomize.parse import Shift, parse
+from policy.kustomize.plugins import Plugins
 from policy.kustomize.sources import SourceTree
 
 _PATCHES = ("patches", "replacements")
@@ -106,13 +108,37 @@ class Origins:
     def place(self, rendered: Mapping[str, Any], path: FieldPath) -> Origin:
         """Where the field of a rendered object comes from; a field that is absent has a place too."""
         found = self._object(rendered)
-        if found is None:
-            return Origin(self._nowhere, exact=False)
-        walk = _Walk(found, rendered)
-        for index, step in enumerate(path):
-            if not walk.enter(step):
-                return walk.absent(path[index:])
-        return walk.present()
+        if found is not None:
+            origin = _Walk(found, rendered).origin(path)
+            return origin if origin.exact else self._by_plugin(rendered, path) or origin
+        moved = self._moved(rendered)
+        if moved is None:
+            _, kind, _, name = _rendered_key(rendered)
+            made = self._plugins and self._plugins.of_object(kind, name)
+            return Origin(made or self._nowhere, exact=False)
+        origin = _Walk(moved, rendered).origin(path)
+        if origin.exact:  # as far as it goes: nobody knows whether a transformer gave it the same value
+            return replace(origin, exact=False)
+        return self._by_plugin(rendered, path) or origin
+
+    def _by_plugin(self, rendered: Mapping[str, Any], path: FieldPath) -> Origin | None:
+        """The transformer that may have set a field; None where there is none."""
+        place = self._plugins and self._plugins.of_field(path, _value_at(rendered, path))
+        return Origin(place, exact=False) if place else None
+
+    @cached_property
+    def _plugins(self) -> Plugins | None:
+        return Plugins(self._tree) if self._tree is not None else None
+
+    def _moved(self, rendered: Mapping[str, Any]) -> Object | None:
+        """The only object of its kind with that name, or a part of it: a transformer gave it another identity."""
+        if self._plugins is None or not self._plugins.has_transformers:
+            return None
+        group, kind, _, name = _rendered_key(rendered)
+        alike = [each for key, each in self._objects.items() if key[:2] == (group, kind) and each.name]
+        same = [each for each in alike if each.name == name]
+        found = same or [each for each in alike if name.startswith(each.name) or name.endswith(each.name)]
+        return found[0] if len(found) == 1 else None
 
     def added_by(self, rendered: Mapping[str, Any], path: FieldPath) -> Origin | None:
         """The patch that added the list item (or other field) at ``path``; None if the object had it by itself."""
@@ -130,19 +156,33 @@ class Origins:
         return None if found is None else (found.original.name, found.declared.place)
 
     def _object(self, rendered: Mapping[str, Any]) -> Object | None:
-        stated = rendered.get("metadata")
-        metadata = stated if isinstance(stated, Mapping) else {}
-        key = _key(
-            str(rendered.get("apiVersion", "")),
-            str(rendered.get("kind", "")),
-            str(metadata.get("namespace") or ""),
-            str(metadata.get("name") or ""),
-        )
-        return self._objects.get(key)
+        return self._objects.get(_rendered_key(rendered))
+
+
+def _rendered_key(rendered: Mapping[str, Any]) -> tuple[str, str, str, str]:
+    stated = rendered.get("metadata")
+    metadata = stated if isinstance(stated, Mapping) else {}
+    return _key(
+        str(rendered.get("apiVersion", "")),
+        str(rendered.get("kind", "")),
+        str(metadata.get("namespace") or ""),
+        str(metadata.get("name") or ""),
+    )
 
 
 def _key(api_version: str, kind: str, namespace: str, name: str) -> tuple[str, str, str, str]:
     return split_api_version(api_version)[0], kind, namespace, name
+
+
+def _value_at(rendered: Any, path: FieldPath) -> Any:
+    """What a rendered object holds at a path; None for nothing."""
+    for step in path:
+        if isinstance(rendered, Mapping):
+            rendered = rendered.get(step)
+        else:
+            is_item = isinstance(rendered, list) and isinstance(step, int) and step < len(rendered)
+            rendered = rendered[step] if is_item else None
+    return rendered
 
 
 class _Walk:
@@ -156,6 +196,13 @@ class _Walk:
         self.owner: Node = object.root
         self.inside: list[Node] = []
         self.above: list[tuple[str | int | None, Node]] = [(None, object.root)]
+
+    def origin(self, path: FieldPath) -> Origin:
+        """Where what is at a path comes from, or belongs if it is not there."""
+        for index, step in enumerate(path):
+            if not self.enter(step):
+                return self.absent(path[index:])
+        return self.present()
 
     def enter(self, step: str | int) -> bool:
         """Follow one step; false if either side has no such field."""

@@ -16,6 +16,7 @@ from policy.errors import SourceError
 from policy.findings import Place
 from policy.kustomize.marks import List, Map, Mark, Node, Scalar, Source, at
 from policy.kustomize.scalars import NULL, STR, tag_of
+from policy.yaml_faults import fault
 
 try:
     from yaml import CSafeLoader as _Parser
@@ -49,11 +50,12 @@ class Document:
 
 @dataclass(slots=True)
 class DuplicateKey:
-    """A key that a mapping holds twice: where again, and where first."""
+    """A key that a mapping, its ``holder``, has twice: where again, and where first. What a merge gives is none."""
 
     place: Place
     first: Place
     key: str
+    holder: Map
 
 
 @dataclass(slots=True)
@@ -140,17 +142,9 @@ class _Builder:
         return self.parsed
 
     def malformed(self, error: yaml.YAMLError) -> SourceError:
-        mark = getattr(error, "problem_mark", None)
-        position = getattr(error, "position", None)
-        problem = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error)
-        line = self.line
-        if mark is not None:
-            line += mark.line
-        elif isinstance(position, int):
-            line += self.text.encode().count(b"\n", 0, position)
-        if self.fixed is not None:
-            line = self.fixed.line
-        return SourceError(f"malformed YAML: {problem}", file=self.source.file, line=line)
+        said, line = fault(self.text, error)
+        where = self.line + (line or 0) if self.fixed is None else self.fixed.line
+        return SourceError(said, file=self.source.file, line=where)
 
     def refuse(self, message: str, event: Any) -> SourceError:
         return SourceError(message, file=self.source.file, line=self.mark(event).line)
@@ -248,7 +242,7 @@ class _Builder:
             if merging:
                 merges.append(value)
             elif name in fields:
-                self.parsed.duplicate_keys.append(DuplicateKey(mark.place, marks[name].place, name))
+                self.parsed.duplicate_keys.append(DuplicateKey(mark.place, marks[name].place, name, result))
             else:
                 fields[name] = value
                 marks[name] = mark

@@ -113,7 +113,7 @@ _SENTENCES = (
     ),
     (
         r"from '(?P<file>[^']+)': MalformedYAMLError: yaml: line (?P<line>\d+): (?P<what>.+?) in File",
-        "malformed YAML: {what}",
+        "not valid YAML: {what}",
     ),
     (r"accumulating resources from '(?P<file>[^']+)': (?P<what>missing \S+)", "an object is {what}"),
     (

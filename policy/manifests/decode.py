@@ -12,11 +12,13 @@ from policy.manifests import resources as kinds
 from policy.manifests import secret_kinds
 from policy.manifests.pod_spec import Struct
 from policy.manifests.resources import Object, Resource
+from policy.mistyped import in_words
 from policy.patterns import Pattern
 
 T = TypeVar("T")
 
 _MOST_LOST = 50
+_NO_MAPPING = "must be a mapping"
 _STEP = Pattern(r"\.([A-Za-z0-9]+)|\[([^\]]*)\]")
 _CORE = frozenset({""})
 _RBAC = frozenset({"rbac.authorization.k8s.io"})
@@ -145,7 +147,7 @@ def convert_what_fits(raw: Any, struct: type[T], path: FieldPath, lost: list[Not
             if not steps:
                 raise
             lost.append(error)
-            raw = _without(raw, steps, {} if error.message.startswith("Expected `object`") else None)
+            raw = _without(raw, steps, {} if error.message.startswith(_NO_MAPPING) else None)
     raise lost.pop()
 
 
@@ -172,7 +174,7 @@ def convert(raw: Any, struct: type[T], path: FieldPath) -> T:
         return msgspec.convert(raw, struct)
     except msgspec.ValidationError as error:
         message, _, where = str(error).partition(" - at `$")
-        raise NotDecodable(message, (*path, *_steps(where.rstrip("`")))) from error
+        raise NotDecodable(in_words(message), (*path, *_steps(where.rstrip("`")))) from error
 
 
 def _steps(where: str) -> Iterable[str | int]:

@@ -10,6 +10,7 @@ from yaml._yaml import CParser
 
 from policy.errors import SourceError
 from policy.manifests.scalars import MAX_SCALAR, json_key, resolve
+from policy.yaml_faults import fault
 
 MAX_DEPTH = 100
 MAX_NODES_BY_ALIAS = 200_000
@@ -28,12 +29,9 @@ def read(text: str, name: str, first_line: int) -> Iterator[tuple[int, Any]]:
     builder = _Builder(text, name, first_line - 1)
     try:
         yield from builder.documents()
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line = mark.line + first_line if mark else None
-        raise SourceError(f"not valid YAML: {error.problem or error.context}", file=name, line=line) from error
     except yaml.YAMLError as error:
-        raise SourceError(f"not valid YAML: {str(error).splitlines()[0]}", file=name) from error
+        said, line = fault(text, error)
+        raise SourceError(said, file=name, line=None if line is None else first_line + line) from error
 
 
 class _Builder:

@@ -13,7 +13,10 @@ import msgspec
 
 from policy.findings import FieldPath
 
-__all__ = ["SchemaProblem", "validate"]
+__all__ = ["REPEATED_KEY", "SchemaProblem", "validate"]
+
+REPEATED_KEY = "a key stands twice in a mapping"
+"""What is said of a document, without the place, for kubeconform names one line only and counts in the document."""
 
 
 class SchemaProblem(msgspec.Struct, frozen=True):
@@ -21,13 +24,14 @@ class SchemaProblem(msgspec.Struct, frozen=True):
 
     ``index`` is the document's place in what was validated. ``path`` is the field: one that is there and wrong, or one
     that is required and absent; empty if the problem is the document itself. ``versions`` are the Kubernetes versions,
-    as they were asked for, that say so.
+    as they were asked for, that say so. ``fix`` says what to write instead, where that can be told.
     """
 
     index: int
     path: FieldPath
     message: str
     versions: tuple[str, ...]
+    fix: str | None = None
 
 
 def validate(
@@ -64,22 +68,22 @@ def validate(
             raise ToolError(f"{kubeconform} cannot be run: {error.strerror}") from error
         asked = verdicts.unknown(dict.fromkeys(documents))
         said = run(asked, library=library, kubeconform=kubeconform, work=Path(work)) if asked else {}
-        refused = {text for problems in said.values() for text, _, _ in problems}
+        refused = {text for problems in said.values() for text, *_ in problems}
         verdicts.remember([text for text in asked if text not in refused])
-    joined: dict[tuple[str, FieldPath, str], list[str]] = {}
+    joined: dict[tuple[str, FieldPath, str, str | None], list[str]] = {}
     for version, problems in said.items():
-        for text, path, message in dict.fromkeys(problems):
-            joined.setdefault((text, path, message), []).append(version)
-    by_text: dict[str, list[tuple[FieldPath, str, tuple[str, ...]]]] = {}
-    for (text, path, message), spoken in joined.items():
-        by_text.setdefault(text, []).append((path, message, tuple(spoken)))
+        for problem in dict.fromkeys(problems):
+            joined.setdefault(problem, []).append(version)
+    by_text: dict[str, list[tuple[FieldPath, str, str | None, tuple[str, ...]]]] = {}
+    for (text, path, message, fix), spoken in joined.items():
+        by_text.setdefault(text, []).append((path, message, fix, tuple(spoken)))
     return [
-        SchemaProblem(index, path, message, spoken)
+        SchemaProblem(index, path, message, spoken, fix)
         for index, text in enumerate(documents)
-        for path, message, spoken in sorted(by_text.get(text, ()), key=_reading_order)
+        for path, message, fix, spoken in sorted(by_text.get(text, ()), key=_reading_order)
     ]
 
 
-def _reading_order(said: tuple[FieldPath, str, tuple[str, ...]]) -> tuple[object, ...]:
-    path, message, _ = said
+def _reading_order(said: tuple[FieldPath, str, str | None, tuple[str, ...]]) -> tuple[object, ...]:
+    path, message, *_ = said
     return [(str(step), 0) if isinstance(step, str) else ("", step) for step in path], message

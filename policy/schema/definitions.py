@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from policy.errors import SettingsError
+from policy.yaml_faults import fault
 
 Schema = dict[str, Any]
 
@@ -41,9 +42,8 @@ def _definitions_in(file: Path, content: bytes) -> Iterator[Schema]:
     try:
         documents = list(yaml.load_all(content, Loader=loader))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        mark = getattr(error, "problem_mark", None)
-        line = mark.line + 1 if mark else None
-        raise SettingsError(f"is not YAML: {getattr(error, 'problem', error)}", file=file, line=line) from error
+        said, line = fault(content.decode(errors="replace"), error)
+        raise SettingsError(said, file=file, line=None if line is None else line + 1) from error
     objects = [document for document in documents if isinstance(document, dict)]
     for listed in [document for document in objects if document.get("kind") == "List"]:
         objects += [item for item in listed.get("items") or [] if isinstance(item, dict)]

@@ -18,10 +18,13 @@ from typing import IO, Any
 
 from policy.errors import ToolError
 from policy.findings import FieldPath
+from policy.schema import REPEATED_KEY, fixes
+from policy.schema.fixes import with_article
 from policy.schema.schemas import Library
 
-Said = tuple[str, FieldPath, str]
-"""A document's text, the field, and what is wrong there."""
+Said = tuple[str, FieldPath, str, str | None]
+"""A document's text, the field, what is wrong there, and what to write instead where that can be told."""
+_Problem = tuple[FieldPath, str, str | None]
 
 _LIMITS = {
     "maxItems": "must have at most {} items",
@@ -113,13 +116,13 @@ def _said(answer: Sequence[dict[str, Any]], texts: Sequence[str], library: Libra
             raise ToolError(f"kubeconform gave no answer about document {index + 1} of {len(texts)}")
         judged = [result for result in by_index[index] if result["status"]]
         if not judged:
-            yield text, (), "there is no object in this document"
+            yield text, (), "there is no object in this document", None
         for result in judged:
             if result["status"] != "statusValid":
-                yield from ((text, path, message) for path, message in _problems(result, text, library, version))
+                yield from ((text, *problem) for problem in _problems(result, text, library, version))
 
 
-def _problems(result: dict[str, Any], text: str, library: Library, version: str) -> Iterator[tuple[FieldPath, str]]:
+def _problems(result: dict[str, Any], text: str, library: Library, version: str) -> Iterator[_Problem]:
     message: str = result["msg"]
     api_version, kind = result["version"], result["kind"]
     if result["status"] == "statusInvalid":
@@ -130,17 +133,17 @@ def _problems(result: dict[str, Any], text: str, library: Library, version: str)
             raise ToolError(f"kubeconform cannot read the schema {file}")
         yield _unknown_kind(library, version, api_version, kind)
     else:
-        yield (), _without_preamble(message)
+        yield (), REPEATED_KEY if message.endswith(" already set in map") else _without_preamble(message), None
 
 
-def _unknown_kind(library: Library, version: str, api_version: str, kind: str) -> tuple[FieldPath, str]:
+def _unknown_kind(library: Library, version: str, api_version: str, kind: str) -> _Problem:
     known = library.api_versions(version, kind)
     if known:
-        return ("apiVersion",), f"{kind} is not served in {api_version}, only in {', '.join(known)}"
-    return ("kind",), (
-        f"no schema for kind {kind} in apiVersion {api_version}: "
-        "if it is a custom resource, add its CustomResourceDefinition to the settings"
-    )
+        message = f"{kind} is not served in {api_version}, only in {', '.join(known)}"
+        return ("apiVersion",), message, f"write apiVersion: {' or '.join(known)}, and its fields"
+    message = f"no schema for kind {kind} in apiVersion {api_version}"
+    fix = "correct it; or name the CustomResourceDefinition of a custom resource under schemas.crds in policy.toml"
+    return ("kind",), message, fix
 
 
 def _without_preamble(message: str) -> str:
@@ -159,10 +162,10 @@ def _load(text: str) -> Any:
         return None
 
 
-def _causes(message: str, document: Any, schema: dict[str, Any]) -> Iterator[tuple[FieldPath, str]]:
+def _causes(message: str, document: Any, schema: dict[str, Any]) -> Iterator[_Problem]:
     marks = list(_CAUSE.finditer(message))
     if not marks:
-        yield (), _without_preamble(message)
+        yield (), _without_preamble(message), None
     skipped_below: int | None = None
     for mark, following in zip(marks, [*marks[1:], None], strict=True):
         depth = len(mark[1])
@@ -175,7 +178,7 @@ def _causes(message: str, document: Any, schema: dict[str, Any]) -> Iterator[tup
         if what.startswith(("'anyOf' failed", "'oneOf' failed")):
             skipped_below = depth
         path = _path(_unquote(mark[2]), document)
-        yield from _sentences(path, what, schema)
+        yield from _sentences(path, what, schema, document)
 
 
 def _path(pointer: str, document: Any) -> FieldPath:
@@ -191,16 +194,32 @@ def _path(pointer: str, document: Any) -> FieldPath:
     return tuple(steps)
 
 
-def _sentences(path: FieldPath, what: str, schema: dict[str, Any]) -> Iterator[tuple[FieldPath, str]]:
+def _sentences(path: FieldPath, what: str, schema: dict[str, Any], document: Any) -> Iterator[_Problem]:
     if what.startswith("additional properties "):
+        known = _fields(schema, path)
         for name in map(_unquote, re.findall(_QUOTED, what)):
-            near = difflib.get_close_matches(name, _fields(schema, path), n=1, cutoff=0.8)
-            yield (*path, name), f"unknown field {name}" + (f", did you mean {near[0]}?" if near else "")
+            near = difflib.get_close_matches(name, known, n=1, cutoff=0.8)
+            message = f"unknown field {name}" + (f", did you mean {near[0]}?" if near else "")
+            yield (*path, name), message, fixes.of_unknown(near, known)
     elif what.startswith(("missing property ", "missing properties ")):
         for name in map(_unquote, re.findall(_QUOTED, what)):
-            yield (*path, name), f"required field {name} is missing"
+            yield (
+                (*path, name),
+                f"required field {name} is missing",
+                fixes.of_missing(name, _node(schema, (*path, name))),
+            )
     else:
-        yield path, _value_sentence(what, _node(schema, path))
+        node = _node(schema, path)
+        yield path, _value_sentence(what, node), fixes.of_value(what, node, _value_at(document, path))
+
+
+def _value_at(document: Any, path: FieldPath) -> Any:
+    for step in path:
+        try:
+            document = document[step]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return document
 
 
 def _value_sentence(what: str, schema: dict[str, Any]) -> str:
@@ -210,9 +229,11 @@ def _value_sentence(what: str, schema: dict[str, Any]) -> str:
         return _LIMITS[keyword].format(schema[keyword])
     if match := re.fullmatch(r"got (\w+), want (.+)", what):
         wanted = [name for name in match[2].split(" or ") if name != "null"]
-        return f"is {_article(match[1])}, must be {' or '.join(map(_article, wanted))}"
+        return f"is {with_article(match[1])}, must be {' or '.join(map(with_article, wanted))}"
     if what.startswith("value must be ") and "enum" in schema:
         return "must be " + " or ".join(str(value) for value in schema["enum"] if value is not None)
+    if schema.get("format") == "byte":
+        return "is not base64"
     if match := re.fullmatch(rf".*does not match pattern {_QUOTED}", what, re.DOTALL):
         return f"does not match the pattern {_unquote(match[1])}"
     if match := re.fullmatch(r".* is not valid ([\w-]+): .*", what, re.DOTALL):
@@ -222,12 +243,6 @@ def _value_sentence(what: str, schema: dict[str, Any]) -> str:
     if what.startswith("'oneOf' failed"):
         return "has more than one of the forms of which exactly one is allowed"
     return what
-
-
-def _article(name: str) -> str:
-    if name == "null":
-        return "empty"
-    return f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
 
 
 def _fields(schema: dict[str, Any], path: FieldPath) -> list[str]:

@@ -76,7 +76,10 @@ def _add_explain(explain: argparse.ArgumentParser) -> None:
         "source", metavar="SRC", help="a workload or what topology.yaml calls outside; a prefix will do"
     )
     explain.add_argument("destination", metavar="DST", help="the same")
-    explain.add_argument("port", nargs="*", metavar="PORT", help="http, 8080, UDP 53; without it: every port")
+    # Without a default argparse would say that it is required.
+    explain.add_argument(
+        "port", nargs="*", default=[], metavar="PORT", help="http, 8080, UDP 53; without it: every port"
+    )
     _add_files(explain)
 
 
@@ -126,10 +129,8 @@ def _synthesize(parsed: argparse.Namespace) -> int:
 def _explain(parsed: argparse.Namespace) -> int:
     from policy.topology.explain import explain
     from policy.topology.reading import read
-    from policy.topology.show import notes
 
     sides = read([parsed.path], config=parsed.config, file=parsed.topology)
-    _say(notes(sides))
     can, text = explain(sides, parsed.source, parsed.destination, " ".join(parsed.port) or None)
     sys.stdout.write(text)
     return 0 if can else 1

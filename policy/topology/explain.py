@@ -27,7 +27,7 @@ from policy.findings import Field, Place
 from policy.reports.plain import one_line
 from policy.topology.names import find
 from policy.topology.reading import Side
-from policy.topology.show import connectivity_of
+from policy.topology.show import connectivity_of, left_out
 from policy.topology.wording import peers_in_words, ports_in_words
 
 
@@ -56,8 +56,15 @@ class Questions:
         one, other = self._end(source), self._end(destination)
         if not one.is_in_git and not other.is_in_git:
             raise PolicyError(f"neither {one} nor {other} is in Git: no policy of these manifests is about them")
-        if one == other:
-            return self._among_themselves(one, port)
+        ends = {end.namespace for end in (one, other) if end.is_in_git}
+        omitted = [each for each in left_out(self._side) if ends & set(each.namespaces)]
+        caveats = "".join(f"left out: {line}\n" for line in dict.fromkeys(map(str, omitted)))
+        can, text = self._among_themselves(one, port) if one == other else self._between(one, other, port)
+        verdict, _, reasons = text.partition("\n")
+        return can, f"{verdict}\n{caveats}{reasons}"
+
+    def _between(self, one: Endpoint, other: Endpoint, port: str | None) -> tuple[bool, str]:
+        """Whether pods of one end reach those of another, and the rules that decide it."""
         wanted = self._wanted(port, other) if port else None
         found = reasons_for(self._connectivity, one, other, wanted or ALL_PORTS)
         lines = [_verdict(found, wanted), ""]

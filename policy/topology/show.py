@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 from policy.connectivity.endpoints import Endpoint, EndpointKind
 from policy.connectivity.isolation import Isolation
 from policy.connectivity.matrix import Connectivity, Row
 from policy.connectivity.ports import described
 from policy.errors import PolicyError
+from policy.findings import ObjectRef, Place
 from policy.reports.plain import json_text, one_line
 from policy.topology.formats import DRAWINGS, document, text
 from policy.topology.names import names, of_addresses
 from policy.topology.picture import EVERY, Arrow, NodeKind, Picture, picture
 from policy.topology.reading import Side
+
+Shown = TypeVar("Shown")
 
 
 def show(sides: Sequence[Side], form: str) -> str:
@@ -26,22 +30,42 @@ def show(sides: Sequence[Side], form: str) -> str:
         from policy.topology.np_guard import listing
 
         return "".join(_headed([side.overlay.name], listing(side.overlay.index), many=len(sides) > 1) for side in sides)
-    groups: list[tuple[list[str], Picture]] = []
-    for side in sides:
-        shown = picture_of(connectivity_of(side))
-        same = next((group for group in groups if group[1] == shown), None)
-        if same:
-            same[0].append(side.overlay.name)
-        else:
-            groups.append(([side.overlay.name], shown))
     if form == "json":
-        return json_text({"overlays": [{"names": found, **document(shown)} for found, shown in groups]})
+        told = [({**document(picture_of(connectivity_of(side))), "leftOut": _documents(side)}, side) for side in sides]
+        return json_text({"overlays": [{"names": found, **shown} for found, shown in _grouped(told)]})
+    groups = _grouped((picture_of(connectivity_of(side)), side) for side in sides)
     if form == "text":
         return "\n".join(_headed(found, text(shown), many=len(sides) > 1) for found, shown in groups)
     if len(groups) > 1:
         listed = " and ".join(", ".join(found) for found, _ in groups)
         raise PolicyError(f"a drawing is of one overlay, and these differ: {listed}; name one")
     return DRAWINGS[form](groups[0][1])
+
+
+def _grouped(shown: Iterable[tuple[Shown, Side]]) -> list[tuple[list[str], Shown]]:
+    """What is shown of overlays, those of which the same is shown together."""
+    groups: list[tuple[list[str], Shown]] = []
+    for what, side in shown:
+        same = next((names for names, other in groups if other == what), None)
+        if same is None:
+            groups.append(([side.overlay.name], what))
+        else:
+            same.append(side.overlay.name)
+    return groups
+
+
+def _documents(side: Side) -> list[dict[str, Any]]:
+    """For JSON: what is not in the answer, with its place."""
+    return [
+        {
+            "policy": str(each.policy),
+            "namespaces": list(each.namespaces),
+            "file": each.place.file,
+            "line": each.place.line,
+            "why": each.why,
+        }
+        for each in left_out(side)
+    ]
 
 
 def _headed(found: Sequence[str], text: str, *, many: bool) -> str:
@@ -53,17 +77,33 @@ def connectivity_of(side: Side) -> Connectivity:
     return Connectivity(side.overlay.index, side.topology.outside.values(), side.topology.cluster)
 
 
-def notes(sides: Iterable[Side]) -> Iterator[str]:
-    """What is not in the answer, each once: policies of kinds that are not understood, and what no API server takes."""
-    said: dict[str, None] = {}
-    for side in sides:
-        for foreign in Isolation(side.overlay.index).foreign:
-            place, _ = side.overlay.place(foreign.resource.field())
-            said[f"{place}: {foreign.resource.ref} is not understood, and not taken into account"] = None
-        for problem in connectivity_of(side).problems:
-            place, _ = side.overlay.place(problem.at)
-            said[f"{place}: {problem.message}; it is taken to admit nobody"] = None
-    return map(one_line, said)
+class LeftOut(NamedTuple):
+    """What is not in an answer: a policy of which ``why`` says what is not known; it acts on ``namespaces``."""
+
+    place: Place
+    policy: ObjectRef
+    namespaces: tuple[str, ...]
+    why: str
+
+    def __str__(self) -> str:
+        return one_line(f"{self.place}: {self.why}")
+
+
+def left_out(side: Side) -> Iterator[LeftOut]:
+    """Policies of kinds that are not understood, and parts of policies that no API server takes."""
+    for foreign in Isolation(side.overlay.index).foreign:
+        ref = foreign.resource.ref
+        place, _ = side.overlay.place(foreign.resource.field())
+        yield LeftOut(place, ref, foreign.namespaces, f"{ref} is not understood, and not taken into account")
+    for problem in connectivity_of(side).problems:
+        place, _ = side.overlay.place(problem.at)
+        ref = problem.at.object
+        yield LeftOut(place, ref, (ref.namespace,), f"{problem.message}; it is taken to admit nobody")
+
+
+def notes(sides: Iterable[Side]) -> Iterable[str]:
+    """What is not in the answer, each once."""
+    return dict.fromkeys(str(each) for side in sides for each in left_out(side))
 
 
 def picture_of(connectivity: Connectivity, called: Callable[[Endpoint], str] | None = None) -> Picture:

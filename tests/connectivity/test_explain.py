@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from policy.cli import main
+
 from .clusters import DENY, Run, deployment, policy, write
-from .test_show import DB_FROM_WEB, SHOP, WEB_TO_DB
+from .test_show import BROKEN, CILIUM, DB_FROM_WEB, NOT_UNDERSTOOD, SHOP, WEB_TO_DB
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -163,3 +165,32 @@ def test_a_pod_on_the_network_of_its_node_is_said_to_be_so(tmp_path: Path, run: 
     _, out, _ = run("explain", folder, "agent", "db")
 
     assert "egress of agent: on the network of its node, where no policy holds\n" in out
+
+
+def test_what_the_answer_leaves_out_stands_below_the_verdict(tmp_path: Path, run: Run) -> None:
+    folder = write(
+        tmp_path, *SHOP, CILIUM, BROKEN, CILIUM.replace("shop", "other"), deployment("api", namespace="other")
+    )
+
+    code, out, error = run("explain", folder, "web", "db")
+
+    verdict, foreign, broken, rest = out.split("\n", 3)
+    assert (code, error) == (0, "")
+    assert verdict == "web can reach db on TCP 5432."
+    assert foreign.startswith("left out: ")
+    assert foreign.endswith(NOT_UNDERSTOOD)
+    assert broken.endswith("; it is taken to admit nobody")
+    assert "left out" not in rest
+
+
+def test_a_policy_of_another_kind_is_left_out_of_what_pods_of_one_workload_may_do(tmp_path: Path, run: Run) -> None:
+    _, out, _ = run("explain", write(tmp_path, *SHOP, CILIUM), "web", "web")
+
+    assert NOT_UNDERSTOOD in out
+
+
+def test_a_port_is_not_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["explain", "prod", "web"])
+
+    assert capsys.readouterr().err.endswith("the following arguments are required: DST\n")

@@ -96,8 +96,45 @@ def test_what_is_invalid_admits_nobody_and_is_told_at_its_place(name: str) -> No
     evaluator = fast.Evaluator(made.documents)
     assert {decision: evaluator.decide(decision) for decision in made.expected} == made.expected
     assert [problem.at.path for problem in evaluator.connectivity.problems] == [("spec", "ingress", 0, *path)]
-    places = [found.at.path for found in findings(evaluator) if isinstance(found.at, Field)]
-    assert ("spec", "ingress", 0, *path) in [place[: 3 + len(path)] for place in places]
+    at = ("spec", "ingress", 0, *path)
+    told = [one for one in findings(evaluator) if isinstance(one.at, Field) and one.at.path[: len(at)] == at]
+    assert told
+    assert all(one.fix for one in told)
+
+
+@pytest.mark.parametrize(
+    ("spec", "fix"),
+    [
+        ({"policyTypes": ["ingress"]}, "write Ingress, Egress, or both"),
+        (
+            {"podSelector": {"matchExpressions": [{"key": "a", "operator": "Is"}]}},
+            "write In, NotIn, Exists or DoesNotExist",
+        ),
+        (
+            {"podSelector": {"matchExpressions": [{"key": "a", "operator": "In"}]}},
+            "list the values; where any value is meant, write Exists instead of In",
+        ),
+        (
+            {"ingress": [{"from": [BOTH]}]},
+            "make two items of it, of which either is enough; both at once cannot be asked for",
+        ),
+        (
+            {"ingress": [{"ports": [{"port": "http", "endPort": 90}]}]},
+            "write the first port of the range as a number in port, or delete endPort",
+        ),
+        (
+            {"ingress": [{"ports": [{"port": 80, "endPort": 79}]}]},
+            "write the last port of the range: at least port, at most 65535",
+        ),
+        (
+            {"ingress": [{"ports": [{"port": 0}]}]},
+            "write a number from 1 to 65535, or the name that the pods give their port",
+        ),
+    ],
+)
+def test_the_fix_says_what_the_api_server_accepts(spec: dict[str, Any], fix: str) -> None:
+    made = case({"name": "", "pods": ["x/a"], "policies": {"x/wrong": spec}, "flows": ["x/a -> x/a : TCP 80"]}, "")
+    assert fix in [one.fix for one in findings(fast.Evaluator(made.documents))]
 
 
 def findings(evaluator: fast.Evaluator) -> list[Finding]:

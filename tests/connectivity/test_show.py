@@ -215,17 +215,46 @@ spec: {endpointSelector: {}}
 """
 
 
-@pytest.mark.parametrize("command", [["topology"], ["explain"], ["topology", "diff"]])
-def test_what_is_not_in_the_answer_is_said_beside_it(command: list[str], tmp_path: Path, run: Run) -> None:
-    broken = policy("broken", "podSelector: {}\ningress: [{from: [{}]}]\n")
-    folder = write(tmp_path, *SHOP, CILIUM, broken)
-    more: dict[str, list[object]] = {"topology": [], "explain": ["web", "db"], "diff": [folder]}
+BROKEN = policy("broken", "podSelector: {}\ningress: [{from: [{}]}]\n")
+NOT_UNDERSTOOD = "CiliumNetworkPolicy/more is not understood, and not taken into account"
 
-    code, out, error = run(*command, folder, *more[command[-1]])
+
+@pytest.mark.parametrize("command", [["topology"], ["topology", "diff"]])
+def test_what_is_not_in_the_answer_is_said_beside_it(command: list[str], tmp_path: Path, run: Run) -> None:
+    folder = write(tmp_path, *SHOP, CILIUM, BROKEN)
+
+    code, out, error = run(*command, folder, *([folder] if command[-1] == "diff" else []))
 
     assert code == 0
     assert (out == "") == (command[-1] == "diff")
     lines = error.splitlines()
     assert len(lines) == 2
-    assert "CiliumNetworkPolicy/more is not understood, and not taken into account" in lines[0]
+    assert NOT_UNDERSTOOD in lines[0]
     assert lines[1].endswith("; it is taken to admit nobody")
+
+
+def test_json_holds_what_is_not_in_the_answer(tmp_path: Path, run: Run) -> None:
+    folder = write(tmp_path, *SHOP, CILIUM, BROKEN)
+
+    (overlay,) = json.loads(run("topology", folder, "--format", "json")[1])["overlays"]
+
+    foreign, broken = overlay["leftOut"]
+    line = (folder / "all.yaml").read_text().splitlines().index("metadata: {name: more, namespace: shop}") + 1
+    assert foreign.pop("file").endswith("manifests/all.yaml")
+    assert foreign == {
+        "policy": "CiliumNetworkPolicy/more",
+        "namespaces": ["shop"],
+        "line": line,
+        "why": NOT_UNDERSTOOD,
+    }
+    assert broken["policy"] == "NetworkPolicy/broken"
+    assert broken["why"].endswith("; it is taken to admit nobody")
+
+
+def test_json_of_overlays_that_leave_out_different_policies_is_of_each(tmp_path: Path, run: Run) -> None:
+    one, other = write(tmp_path / "one", *SHOP), write(tmp_path / "other", *SHOP, CILIUM)
+
+    overlays = json.loads(run("topology", one, other, "--format", "json")[1])["overlays"]
+
+    assert [len(overlay["leftOut"]) for overlay in overlays] == [0, 1]
+    assert len({json.dumps(overlay["connections"]) for overlay in overlays}) == 1

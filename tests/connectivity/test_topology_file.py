@@ -127,7 +127,7 @@ BAD = {
     "nothing at all": ("# later\n", "holds no documents, where one is read"),
     "two documents": ("flows: []\n---\nflows: []\n", "holds 2 documents, where one is read"),
     "a list": ("- a\n", "1: topology.yaml must be a mapping"),
-    "no YAML": ("flows: [\n", "2: malformed YAML: did not find expected node content"),
+    "no YAML": ("flows: [\n", "2: not valid YAML: did not find expected node content"),
     "a name stated twice": (
         "outside:\n  dns: {namespace: a}\n  dns: {namespace: b}\nflows: []\n",
         "3: dns stands here a second time, first in line 2",

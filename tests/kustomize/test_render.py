@@ -20,7 +20,7 @@ REFUSED: dict[str, tuple[str, str]] = {
     "a missing file": ("resources: [none.yaml]", "{here}: the resource none.yaml does not exist"),
     "a cycle": ("resources: [../again]", "{root}/again: a cycle of kustomizations: it leads back to {here}"),
     "a folder above": ("resources: [..]", "{here}: a cycle of kustomizations: it leads back to {root}"),
-    "malformed YAML": ("resources: [bad.yaml]", "{here}/bad.yaml:1: malformed YAML: did not find expected ',' or '}}'"),
+    "malformed YAML": ("resources: [bad.yaml]", "{here}/bad.yaml:1: not valid YAML: did not find expected ',' or '}}'"),
     "an object without a name": (
         "resources: [nameless.yaml]",
         "{here}/nameless.yaml: an object is missing metadata.name",

@@ -42,15 +42,15 @@ BAD: dict[str, tuple[dict[str, str | bytes], str]] = {
     ),
     "malformed YAML": (
         {"o/kustomization.yaml": "resources: [a.yaml]\n", "o/a.yaml": "a: {b: c\nd: e\n"},
-        "o/a.yaml:2: malformed YAML: did not find expected ',' or '}'",
+        "o/a.yaml:2: not valid YAML: did not find expected ',' or '}'",
     ),
     "a tab": (
         {"o/kustomization.yaml": "resources: [a.yaml]\n", "o/a.yaml": "a:\n\tb: c\n"},
-        "o/a.yaml:2: malformed YAML: found character that cannot start any token",
+        "o/a.yaml:2: a tab is used as indentation, where YAML takes spaces only",
     ),
     "a control character": (
         {"o/kustomization.yaml": "resources: [a.yaml]\n", "o/a.yaml": "a: b\nc: \x01\n"},
-        "o/a.yaml:2: malformed YAML: control characters are not allowed",
+        "o/a.yaml:2: not valid YAML: control characters are not allowed",
     ),
     "not UTF-8": (
         {"o/kustomization.yaml": "resources: [a.yaml]\n", "o/a.yaml": b"a: b\nc: \xff\n"},
@@ -151,7 +151,7 @@ BAD: dict[str, tuple[dict[str, str | bytes], str]] = {
     ),
     "a malformed inline patch": (
         {"o/kustomization.yaml": "patches:\n  - patch: |-\n      kind: X\n      a: [b\n"},
-        "o/kustomization.yaml:5: malformed YAML: did not find expected ',' or ']'",
+        "o/kustomization.yaml:5: not valid YAML: did not find expected ',' or ']'",
     ),
     "an inline patch without a name": (
         {"o/kustomization.yaml": "patches:\n  - patch: |-\n      kind: X\n"},

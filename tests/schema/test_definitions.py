@@ -138,10 +138,10 @@ def test_list_of_definitions_and_folders_are_read(check: Validate, definitions: 
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        ("a: [", "is not YAML"),
+        ("a: [", "not valid YAML"),
         ("kind: ConfigMap\n", "holds no CustomResourceDefinition"),
         ("kind: CustomResourceDefinition\nspec: {group: g}\n", "holds a CustomResourceDefinition without 'names'"),
-        ("\0", "is not YAML"),
+        ("\0", "not valid YAML"),
     ],
 )
 def test_file_that_is_no_definition_is_an_error(

@@ -47,13 +47,14 @@ CONTAINER = ("spec", "template", "spec", "containers", 0)
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "path", "message"),
+    ("old", "new", "path", "message", "fix"),
     [
         pytest.param(
             "readinessProbe:",
             "readinesProbe:",
             (*CONTAINER, "readinesProbe"),
             "unknown field readinesProbe, did you mean readinessProbe?",
+            "write readinessProbe",
             id="misspelt field",
         ),
         pytest.param(
@@ -61,6 +62,7 @@ CONTAINER = ("spec", "template", "spec", "containers", 0)
             "name: web, a/b~c: x}\nspec",
             ("metadata", "a/b~c"),
             "unknown field a/b~c",
+            "delete it, or move it to where it belongs",
             id="field with characters that a JSON pointer escapes",
         ),
         pytest.param(
@@ -68,6 +70,7 @@ CONTAINER = ("spec", "template", "spec", "containers", 0)
             "name: web, \"it's - at '/x': \\n\": x}\nspec",
             ("metadata", "it's - at '/x': \n"),
             "unknown field it's - at '/x': \n",
+            "delete it, or move it to where it belongs",
             id="field that looks like kubeconform's own message",
         ),
         pytest.param(
@@ -75,6 +78,7 @@ CONTAINER = ("spec", "template", "spec", "containers", 0)
             'containerPort: "8080"',
             (*CONTAINER, "ports", 0, "containerPort"),
             "is a string, must be an integer",
+            "write a whole number, without quotes",
             id="wrong type",
         ),
         pytest.param(
@@ -82,6 +86,7 @@ CONTAINER = ("spec", "template", "spec", "containers", 0)
             "port: true}",
             (*CONTAINER, "readinessProbe", "httpGet", "port"),
             "is a boolean, must be an integer or a string",
+            "write an integer or a string in its place",
             id="neither integer nor string",
         ),
         pytest.param(
@@ -89,6 +94,7 @@ CONTAINER = ("spec", "template", "spec", "containers", 0)
             "cpu: [1]",
             (*CONTAINER, "resources", "limits", "cpu"),
             "is an array, must be a number or a string",
+            "write a number or a string in its place",
             id="not a quantity",
         ),
         pytest.param(
@@ -96,6 +102,7 @@ CONTAINER = ("spec", "template", "spec", "containers", 0)
             "replicas: 1",
             ("spec", "selector"),
             "required field selector is missing",
+            "add selector",
             id="missing field",
         ),
         pytest.param(
@@ -103,6 +110,7 @@ CONTAINER = ("spec", "template", "spec", "containers", 0)
             "",
             (*CONTAINER, "ports", 0, "containerPort"),
             "required field containerPort is missing",
+            "add containerPort, an integer",
             id="missing field in a list",
         ),
         pytest.param(
@@ -110,6 +118,7 @@ CONTAINER = ("spec", "template", "spec", "containers", 0)
             "args: [a, null]\n          resources:",
             (*CONTAINER, "args", 1),
             "is empty, must be a string",
+            "give it a value, or delete it",
             id="dash with nothing behind it",
         ),
         pytest.param(
@@ -117,6 +126,7 @@ CONTAINER = ("spec", "template", "spec", "containers", 0)
             "env: [null]\n          resources:",
             (*CONTAINER, "env", 0),
             "is empty, must be an object",
+            "give it a value, or delete it",
             id="dash with nothing behind it, in a list of objects",
         ),
         pytest.param(
@@ -124,6 +134,7 @@ CONTAINER = ("spec", "template", "spec", "containers", 0)
             'labels: {app: web, "a/b~c": 1}',
             ("spec", "template", "metadata", "labels", "a/b~c"),
             "is a number, must be a string",
+            "put it in quotes",
             id="key with characters that a JSON pointer escapes",
         ),
         pytest.param(
@@ -131,6 +142,7 @@ CONTAINER = ("spec", "template", "spec", "containers", 0)
             "replicas: 3000000000\n  selector:",
             ("spec", "replicas"),
             "must be at most 2147483647",
+            None,
             id="number that is no int32",
         ),
         pytest.param(
@@ -138,18 +150,24 @@ CONTAINER = ("spec", "template", "spec", "containers", 0)
             'labels: {app: web, "1": 1}',
             ("spec", "template", "metadata", "labels", "1"),
             "is a number, must be a string",
+            "put it in quotes",
             id="key that looks like a list index",
         ),
         pytest.param(
-            "kind: Deployment", "kind: deployment", ("kind",), "must be Deployment", id="kind in the wrong case"
+            "kind: Deployment",
+            "kind: deployment",
+            ("kind",),
+            "must be Deployment",
+            "write Deployment",
+            id="kind in the wrong case",
         ),
     ],
 )
 def test_problem_is_told_at_its_field(
-    check: Validate, old: str, new: str, path: tuple[str | int, ...], message: str
+    check: Validate, old: str, new: str, path: tuple[str | int, ...], message: str, fix: str | None
 ) -> None:
     assert old in DEPLOYMENT
-    assert check(DEPLOYMENT.replace(old, new)) == [SchemaProblem(0, path, message, BOTH)]
+    assert check(DEPLOYMENT.replace(old, new)) == [SchemaProblem(0, path, message, BOTH, fix)]
 
 
 @pytest.mark.parametrize(
@@ -166,11 +184,29 @@ def test_what_the_api_server_accepts_is_valid(check: Validate, old: str, new: st
     assert check(DEPLOYMENT.replace(old, new)) == []
 
 
+@pytest.mark.parametrize(
+    ("field", "fix"),
+    [
+        ("image: web:1, command: run", "write a list, each item behind a dash"),
+        ("image: [web]", "write a string in its place"),
+        ("securityContext: {privileged: no-thanks}", "write true or false, without quotes"),
+        ("securityContext: []", "write a mapping, each key on a line of its own below it"),
+        ("ports: {a: b}", "write a list, each item behind a dash"),
+        ("livenessProbe: {exec: {cmd: [a]}}", "delete it, or write one of command"),
+    ],
+)
+def test_what_is_to_be_written_instead(check: Validate, field: str, fix: str) -> None:
+    pod = f"apiVersion: v1\nkind: Pod\nmetadata: {{name: p}}\nspec: {{containers: [{{name: c, {field}}}]}}\n"
+    (problem,) = check(pod)
+    assert problem.fix == fix
+
+
 def test_secret_data_is_base64_and_is_not_shown(check: Validate) -> None:
     secret = "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\ndata: {good: aGVsbG8=, bad: swordfish!}\n"
     (problem,) = check(secret)
     assert problem.path == ("data", "bad")
-    assert "swordfish" not in problem.message
+    assert problem.message == "is not base64"
+    assert problem.fix == "encode it as base64; what is no secret may stand in stringData as it is"
 
 
 def test_every_problem_of_a_document_is_told_in_reading_order(check: Validate) -> None:
@@ -190,21 +226,26 @@ def test_problem_names_the_versions_that_see_it(check: Validate) -> None:
     # Pods have resources of their own since 1.32: https://kep.k8s.io/2837
     pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: [{name: c}], resources: {limits: {}}}\n"
     assert check(pod, versions=["1.31", "1.34"]) == [
-        SchemaProblem(0, ("spec", "resources"), "unknown field resources", ("1.31",))
+        SchemaProblem(
+            0, ("spec", "resources"), "unknown field resources", ("1.31",), "delete it, or move it to where it belongs"
+        )
     ]
 
 
 def test_unknown_kind_is_a_problem(check: Validate) -> None:
     (problem,) = check("apiVersion: shop.example/v1\nkind: Basket\nmetadata: {name: b}\n")
     assert problem.path == ("kind",)
-    assert problem.message.startswith("no schema for kind Basket in apiVersion shop.example/v1: ")
-    assert "CustomResourceDefinition" in problem.message
+    assert problem.message == "no schema for kind Basket in apiVersion shop.example/v1"
+    assert problem.fix is not None
+    assert "CustomResourceDefinition" in problem.fix
 
 
 def test_removed_version_of_a_kind_names_the_served_ones(check: Validate) -> None:
     budget = "apiVersion: policy/v1beta1\nkind: PodDisruptionBudget\nmetadata: {name: b}\n"
     expected = "PodDisruptionBudget is not served in policy/v1beta1, only in policy/v1"
-    assert check(budget) == [SchemaProblem(0, ("apiVersion",), expected, BOTH)]
+    assert check(budget) == [
+        SchemaProblem(0, ("apiVersion",), expected, BOTH, "write apiVersion: policy/v1, and its fields")
+    ]
 
 
 @pytest.mark.parametrize(
@@ -213,7 +254,7 @@ def test_removed_version_of_a_kind_names_the_served_ones(check: Validate) -> Non
         ("# nothing\n", "there is no object in this document"),
         ("just words\n", "cannot unmarshal string"),
         ("kind: ConfigMap\n", "missing 'apiVersion' key"),
-        (CONFIG_MAP + "data: {}\n", 'key "data" already set'),
+        (CONFIG_MAP + "data: {}\n", "a key stands twice in a mapping"),
         ("a: b: c\n", "mapping values are not allowed"),
     ],
 )

@@ -39,6 +39,7 @@ class Mismatch(msgspec.Struct, frozen=True):
     at: Field
     message: str
     versions: tuple[str, ...] = ()
+    fix: str | None = None
 
 
 def check(mismatch: Mismatch, context: Context) -> Iterator[Finding]:
@@ -47,7 +48,7 @@ def check(mismatch: Mismatch, context: Context) -> Iterator[Finding]:
     message = mismatch.message
     if message.startswith(("is ", "must ")) and mismatch.at.path:
         message = f"{mismatch.at.path[-1]} {message}"
-    yield Finding(at=mismatch.at, message=f"{message}{where}")
+    yield Finding(at=mismatch.at, message=f"{message}{where}", fix=mismatch.fix)
 
 
 RULE = Rule(id="schema-valid", applies_to=Mismatch, severity=Severity.ERROR, check=check)

@@ -37,13 +37,17 @@ may then do is the union of all rules. So two things must hold for each directio
 podSelector has it, and no such policy opens it again with a rule for everybody on every port (`- {}`). Two policies may
 share the directions, and a policy for all pods may have rules that allow something, such as DNS: the rest stays denied.
 A policy of another namespace counts for nothing. Pods on the host's network are beyond any NetworkPolicy.
+
+Policies of other kinds (AdminNetworkPolicy, those of Cilium and Calico) may deny what no NetworkPolicy denies, and
+allow what one denies. They are not understood: a namespace that one of them touches is reported as not checked.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from policy.findings import Field, Finding, Severity
+from policy.connectivity.wording import not_understood
+from policy.findings import Field, Finding, Severity, Skipped
 from policy.manifests.index import Index
 from policy.manifests.resources import NetworkPolicy
 from policy.rules.rule import Context, Rule
@@ -51,7 +55,7 @@ from policy.rules.rule import Context, Rule
 _DIRECTIONS = (("Ingress", "ingress"), ("Egress", "egress"))
 
 
-def check(index: Index, context: Context) -> Iterator[Finding]:
+def check(index: Index, context: Context) -> Iterator[Finding | Skipped]:
     for namespace in index.namespaces:
         policies = [policy for policy in index.network_policies_in(namespace) if policy.spec.selects_every_pod]
         for policy in policies:
@@ -61,8 +65,10 @@ def check(index: Index, context: Context) -> Iterator[Finding]:
             for direction, _ in _DIRECTIONS
             if not any(direction in policy.spec.directions for policy in policies)
         ]
-        if missing:
+        if missing and not context.isolation.is_unjudged(namespace):
             yield _missing(index, namespace, policies, missing)
+    for foreign, namespaces in context.isolation.unjudged.items():
+        yield Skipped(Field(foreign[0], ("spec",)), not_understood(foreign, namespaces))
 
 
 def _opened(policy: NetworkPolicy) -> Iterator[Finding]:

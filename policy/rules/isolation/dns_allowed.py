@@ -4,6 +4,9 @@ Only workloads that a policy isolates, and that may reach other pods, or more ad
 The DNS pods are those that topology.yaml declares as `dns`, or that have the label `k8s-app: kube-dns`. Without such a
 declaration a rule for port 53 to a namespace, to addresses or to everybody is taken to mean them.
 
+Policies of other kinds (AdminNetworkPolicy, those of Cilium and Calico) may allow or deny it too. They are not
+understood: a namespace that one of them touches is reported as not checked.
+
 Both protocols are needed: an answer that does not fit into a datagram is asked for again over TCP (RFC 7766).
 
 Why: every call by name fails with a timeout of the resolver, although the policy allows the call itself.
@@ -49,7 +52,8 @@ from collections.abc import Iterator
 
 from policy.connectivity.policies import CompiledPolicy
 from policy.connectivity.ports import PortSet, described
-from policy.findings import Finding, Severity
+from policy.connectivity.wording import not_understood
+from policy.findings import Field, Finding, Severity, Skipped
 from policy.manifests.index import Index
 from policy.manifests.workloads import Workload
 from policy.rules.rule import Context, Rule
@@ -60,9 +64,13 @@ _PEER = (
 )
 
 
-def check(index: Index, context: Context) -> Iterator[Finding]:
+def check(index: Index, context: Context) -> Iterator[Finding | Skipped]:
+    for foreign, namespaces in context.isolation.unjudged.items():
+        yield Skipped(Field(foreign[0], ("spec",)), not_understood(foreign, namespaces))
     grouped: dict[tuple[int, PortSet], tuple[CompiledPolicy, list[Workload]]] = {}
     for gap in context.isolation.faults.dns_gaps:
+        if context.isolation.is_unjudged(gap.workload.ref.namespace):
+            continue
         grouped.setdefault((id(gap.policy), gap.missing), (gap.policy, []))[1].append(gap.workload)
     for (_, missing), (policy, workloads) in grouped.items():
         others = f" (nor can {len(workloads) - 1} more)" if len(workloads) > 1 else ""

@@ -50,7 +50,7 @@ from policy.connectivity.endpoints import EndpointKind
 from policy.connectivity.isolation import Isolation
 from policy.connectivity.policies import TYPES
 from policy.connectivity.ports import described, difference
-from policy.connectivity.wording import named
+from policy.connectivity.wording import named, not_understood
 from policy.findings import Field, Finding, Severity, Skipped
 from policy.manifests.index import Index
 from policy.manifests.workloads import Workload
@@ -83,11 +83,8 @@ def check(index: Index, context: Context) -> Iterator[Finding | Skipped]:
 
 
 def _not_understood(isolation: Isolation) -> Iterator[Skipped]:
-    for foreign in isolation.foreign:
-        ref = foreign.resource.ref
-        where = ", ".join(filter(None, foreign.namespaces))
-        reason = f"{ref} is no NetworkPolicy: what it allows and denies is not known, so nothing is proven"
-        yield Skipped(foreign.resource.field("spec"), reason + (f" of namespace {where}" if where else ""))
+    for policies, namespaces in isolation.unjudged.items():
+        yield Skipped(Field(policies[0], ("spec",)), not_understood(policies, namespaces))
 
 
 def _by_rule(leak: Leak, isolation: Isolation) -> Finding:
