@@ -24,6 +24,7 @@ from policy.connectivity.ports import PortSet, PortTable
 from policy.connectivity.sides import Grants, Side
 from policy.connectivity.stated import Stated
 from policy.connectivity.topology import Flow, Topology
+from policy.connectivity.validity import Refusal
 from policy.findings import Field
 from policy.manifests.resources import NetworkPolicyPeer
 
@@ -82,7 +83,7 @@ class Proof:
         others = self.connectivity.ends(leak.other)
         for number, peer in enumerate(rule.raw.peers or ()):
             selection = self.connectivity.compiler.peer(rule.policy, peer)
-            if not isinstance(selection, str) and selection.may_be(others):
+            if not isinstance(selection, Refusal) and selection.may_be(others):
                 return rule.at[PEERS[rule.direction]][number], peer
         return None
 

@@ -9,6 +9,7 @@ from policy.connectivity.matrix import Connectivity
 from policy.connectivity.mistakes import DeadPeer, DeadPolicy
 from policy.connectivity.policies import CompiledRule
 from policy.connectivity.selections import NOBODY, Selection, pinned
+from policy.connectivity.validity import Refusal
 from policy.manifests.names import nearest
 from policy.manifests.resources import NetworkPolicyPeer
 
@@ -56,7 +57,7 @@ class DeadPeers:
             if peer.ip_block is not None:
                 continue
             selection = self._connectivity.compiler.peer(rule.policy, peer)
-            if isinstance(selection, str) or self._known(selection.possibly):
+            if isinstance(selection, Refusal) or self._known(selection.possibly):
                 continue
             names: tuple[str, ...] | None = (rule.policy.namespace,)
             if peer.namespace_selector is not None:

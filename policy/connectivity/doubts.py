@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from policy.connectivity.endpoints import Endpoint, EndpointKind
 from policy.connectivity.policies import PEERS, CompiledRule, Direction
 from policy.connectivity.selections import pinned
+from policy.connectivity.validity import Refusal
 from policy.findings import Field
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def _labels(proof: Proof, rule: CompiledRule, number: int, other: Endpoint) -> D
     """What the first peer that perhaps admits an end asks for and topology.yaml does not say of it."""
     for position, peer in enumerate(rule.raw.peers or ()):
         selection = proof.connectivity.compiler.peer(rule.policy, peer)
-        if isinstance(selection, str) or not selection.possibly >> number & 1 or selection.surely >> number & 1:
+        if isinstance(selection, Refusal) or not selection.possibly >> number & 1 or selection.surely >> number & 1:
             continue
         at, pods, namespaces = rule.at[PEERS[rule.direction]][position], peer.pod_selector, peer.namespace_selector
         if pods is not None and not proof.connectivity.selecting.labelled(pods).surely >> number & 1:

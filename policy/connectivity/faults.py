@@ -20,6 +20,7 @@ from policy.connectivity.policies import DIRECTIONS, CompiledRule, Direction, Pr
 from policy.connectivity.ports import PortSet
 from policy.connectivity.selections import Ends
 from policy.connectivity.served import UnservedPorts
+from policy.connectivity.validity import Refusal
 from policy.findings import FieldPath, ObjectRef
 from policy.manifests.resources import NetworkPolicy
 
@@ -108,7 +109,7 @@ class Faults:
     def _judged(self, dead: DeadPeer, is_leaking: bool, refused: Mapping[_PolicyKey, Set[PortSet]]) -> DeadPeer:
         """``refused`` are the ports of broken connections by the policies of their ends."""
         selection = self._connectivity.compiler.peer(dead.rule.policy, dead.peer)
-        opens = is_leaking and not isinstance(selection, str) and bool(selection.possibly)
+        opens = is_leaking and not isinstance(selection, Refusal) and bool(selection.possibly)
         leaks = opens or (is_leaking and dead.together_with is not None)
         lacking = refused.get((dead.rule.direction, id(dead.rule.policy)), ())
         breaks = any(self._has(dead.rule, ports) for ports in lacking)

@@ -31,7 +31,6 @@ from policy.connectivity.policies import (
     Direction,
     Problem,
     RulePorts,
-    blocks_of,
 )
 from policy.connectivity.population import Population, addresses_endpoint, ranges_of
 from policy.connectivity.ports import PortSet, PortTable
@@ -40,6 +39,7 @@ from policy.connectivity.selecting import Selecting
 from policy.connectivity.selections import SAFE, Ends, Group, Profile, Selection
 from policy.connectivity.sides import End, Side
 from policy.connectivity.topology import Cluster, Outside
+from policy.connectivity.validity import blocks_of
 from policy.manifests.index import Index
 from policy.manifests.resources import Namespace, NetworkPolicy
 

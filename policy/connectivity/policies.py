@@ -13,13 +13,12 @@ from typing import Any, Literal, NamedTuple
 
 import msgspec
 
-from policy.connectivity.addresses import AddressSet, joined, range_of, without
+from policy.connectivity.addresses import AddressSet, joined, without
 from policy.connectivity.population import OwnPorts, Population, PortName
 from policy.connectivity.ports import (
     DNS_PORTS,
     FIRST_PORT,
     LAST_PORT,
-    PROTOCOLS,
     PortRange,
     PortSet,
     PortTable,
@@ -27,9 +26,9 @@ from policy.connectivity.ports import (
     port_set,
 )
 from policy.connectivity.selecting import Selecting
-from policy.connectivity.selections import NOBODY, Block, Selection, key_of
+from policy.connectivity.selections import NOBODY, Selection, key_of
+from policy.connectivity.validity import EMPTY_PEER, Ranges, Refusal, parts_of_block, ports_refusal, selector_refusal
 from policy.findings import Field
-from policy.manifests.ports import port_problem
 from policy.manifests.resources import (
     NetworkPolicy,
     NetworkPolicyEgressRule,
@@ -37,7 +36,6 @@ from policy.manifests.resources import (
     NetworkPolicyPeer,
     NetworkPolicyPort,
 )
-from policy.manifests.selectors import LabelSelector
 
 Direction = Literal["ingress", "egress"]
 DIRECTIONS: tuple[Direction, Direction] = ("egress", "ingress")
@@ -51,6 +49,7 @@ class Problem(msgspec.Struct, frozen=True):
 
     at: Field
     message: str
+    fix: str
 
 
 class Ports(NamedTuple):
@@ -138,58 +137,6 @@ _CLOSED: Mapping[Direction, tuple[CompiledRule, ...]] = {"ingress": (), "egress"
 """The rules of each policy that denies all: one object for many."""
 
 
-class _Ranges(dict[str, AddressSet]):
-    """The addresses of CIDRs, of which most stand in many policies; what is none raises a ``ValueError``."""
-
-    def __missing__(self, cidr: str) -> AddressSet:
-        found = self[cidr] = range_of(str(cidr))
-        return found
-
-
-def blocks_of(policies: Sequence[NetworkPolicy]) -> Iterator[Block]:
-    """Every valid ipBlock of the policies."""
-    ranges = _Ranges()
-    for policy in policies:
-        for direction in DIRECTIONS:
-            for rule in getattr(policy.spec, direction) or ():
-                for peer in rule.peers or ():
-                    if peer.ip_block is not None:
-                        block = _block(ranges, peer)
-                        if not isinstance(block, str):
-                            yield Block(block[0], tuple(block[1]))
-
-
-def _block(ranges: _Ranges, peer: NetworkPolicyPeer) -> tuple[AddressSet, Sequence[AddressSet]] | str:
-    """The range of a peer's ipBlock and the parts that it excepts, in order; or why the API server refuses it."""
-    if peer.pod_selector is not None or peer.namespace_selector is not None:
-        return "an ipBlock stands alone: this peer has a selector too"
-    raw = peer.ip_block or {}
-    cidr, excepted = raw.get("cidr"), raw.get("except")
-    if not cidr:
-        return "an ipBlock has a cidr"
-    try:
-        whole = ranges[cidr]
-    except (TypeError, ValueError):
-        return f"{cidr!r} is no CIDR like 10.0.0.0/8"
-    if not excepted:
-        return whole, ()
-    if not isinstance(excepted, list):
-        return f"except is a list of parts of {cidr}"
-    start, end = whole
-    parts = []
-    for item in excepted:
-        try:
-            part = ranges[item]
-        except (TypeError, ValueError):
-            return f"{item!r} is no CIDR like 10.0.0.0/8"
-        first, after = part
-        if first < start or after > end or part == whole:
-            return f"except {item} is no part of {cidr}"
-        parts.append(part)
-    parts.sort()
-    return whole, parts
-
-
 class Compiler:
     """Compiles policies over a population; equal selectors, ipBlocks and ports are worked out once."""
 
@@ -197,8 +144,8 @@ class Compiler:
         self._population, self._selecting, self._table = population, selecting, table
         self._every_port = RulePorts(PortTable.ALL, (), population, table)
         self._ports: dict[tuple[NetworkPolicyPort, ...], RulePorts] = {}
-        self._peers: dict[object, Selection | str] = {}
-        self._ranges = _Ranges()
+        self._peers: dict[object, Selection | Refusal] = {}
+        self._ranges = Ranges()
         self.problems: list[Problem] = []
 
     def policy(self, policy: NetworkPolicy) -> CompiledPolicy:
@@ -213,18 +160,19 @@ class Compiler:
         if types and not _TYPES.issuperset(types):
             self._types(policy, types)
         selector = spec.pod_selector
-        if selector is not None and selector.match_expressions and (problem := _selector_problem(selector)):
-            self._problem(policy.field("spec", "podSelector"), problem)
+        if selector is not None and selector.match_expressions and (refusal := selector_refusal(selector)):
+            self._problem(policy.field("spec", "podSelector"), refusal)
             return CompiledPolicy(policy, NOBODY, rules)
         return CompiledPolicy(policy, self._selecting.subjects(namespace, selector), rules)
 
     def _types(self, policy: NetworkPolicy, types: Sequence[str]) -> None:
         for position, kind in enumerate(types):
             if kind not in _TYPES:
-                self._problem(policy.field("spec", "policyTypes", position), f"{kind} is neither Ingress nor Egress")
+                refusal = Refusal(f"{kind} is neither Ingress nor Egress", "write Ingress, Egress, or both")
+                self._problem(policy.field("spec", "policyTypes", position), refusal)
 
-    def _problem(self, at: Field, message: str) -> None:
-        self.problems.append(Problem(at, message))
+    def _problem(self, at: Field, refusal: Refusal) -> None:
+        self.problems.append(Problem(at, *refusal))
 
     def _rules(
         self, policy: NetworkPolicy, namespace: str, direction: Direction, rules: Sequence[Any]
@@ -257,7 +205,7 @@ class Compiler:
         self, policy: NetworkPolicy, direction: Direction, position: int, number: int, peer: NetworkPolicyPeer
     ) -> Selection:
         selection = self.peer(policy, peer)
-        if isinstance(selection, str):
+        if isinstance(selection, Refusal):
             self._problem(policy.field("spec", direction, position, PEERS[direction], number), selection)
             return NOBODY
         return selection
@@ -266,20 +214,20 @@ class Compiler:
         self, policy: NetworkPolicy, direction: Direction, position: int, number: int, peer: NetworkPolicyPeer
     ) -> Sequence[AddressSet]:
         """The ranges of an ipBlock: those of a rule are put together before anything is asked of them."""
-        found = _block(self._ranges, peer)
-        if isinstance(found, str):
+        found = parts_of_block(peer, self._ranges)
+        if isinstance(found, Refusal):
             self._problem(policy.field("spec", direction, position, PEERS[direction], number), found)
             return ()
         return without(*found) if found[1] else found[:1]
 
-    def peer(self, policy: NetworkPolicy, peer: NetworkPolicyPeer) -> Selection | str:
+    def peer(self, policy: NetworkPolicy, peer: NetworkPolicyPeer) -> Selection | Refusal:
         """Whom a single peer of a policy admits, or why the API server refuses it."""
         pods, namespaces = peer.pod_selector, peer.namespace_selector
         if peer.ip_block is not None:
-            block = _block(self._ranges, peer)
-            return block if isinstance(block, str) else self._selecting.addresses(tuple(chain(*without(*block))))
+            block = parts_of_block(peer, self._ranges)
+            return block if isinstance(block, Refusal) else self._selecting.addresses(tuple(chain(*without(*block))))
         if pods is None and namespaces is None:
-            return "an empty peer admits nobody: the API server refuses it"
+            return EMPTY_PEER
         key = (
             policy.namespace if namespaces is None else None,
             None if pods is None else key_of(pods),
@@ -287,8 +235,8 @@ class Compiler:
         )
         found = self._peers.get(key)
         if found is None:
-            problem = _selector_problem(pods) or _selector_problem(namespaces)
-            found = self._peers[key] = problem or self._selecting.peers(policy.namespace, pods, namespaces)
+            refusal = selector_refusal(pods) or selector_refusal(namespaces)
+            found = self._peers[key] = refusal or self._selecting.peers(policy.namespace, pods, namespaces)
         return found
 
     def _ports_of(
@@ -298,10 +246,10 @@ class Compiler:
         names: list[PortName] = []
         is_wrong = False
         for number, port in enumerate(ports):
-            problem = ports_problem(port)
-            if problem is not None:
+            refusal = ports_refusal(port)
+            if refusal is not None:
                 is_wrong = True
-                self._problem(policy.field("spec", direction, position, "ports", number), problem)
+                self._problem(policy.field("spec", direction, position, "ports", number), refusal)
             elif isinstance(port.port, str):
                 names.append((port.protocol or "TCP", port.port))
             else:
@@ -313,36 +261,3 @@ class Compiler:
         if not is_wrong:
             self._ports[ports] = found
         return found
-
-
-def ports_problem(port: NetworkPolicyPort) -> str | None:
-    """Why the API server refuses a port of a rule."""
-    protocol = port.protocol or "TCP"
-    if protocol not in PROTOCOLS:
-        return f"{protocol} is no protocol: there are {', '.join(PROTOCOLS)}"
-    if port.port is not None:
-        problem = port_problem(port.port)
-        if problem is not None:
-            return f"port {port.port}: {problem}"
-    if port.end_port is not None:
-        if not isinstance(port.port, int):
-            return "endPort needs a port that is a number"
-        if not port.port <= port.end_port <= LAST_PORT:
-            return f"endPort {port.end_port} is not from {port.port} to {LAST_PORT}"
-    return None
-
-
-def is_valid(selector: LabelSelector | None) -> bool:
-    """Whether the API server accepts a selector's expressions."""
-    return selector is None or not selector.match_expressions or not _selector_problem(selector)
-
-
-def _selector_problem(selector: LabelSelector | None) -> str:
-    for each in (selector.match_expressions or ()) if selector else ():
-        if each.operator not in ("In", "NotIn", "Exists", "DoesNotExist"):
-            return f"{each.operator} is no operator: there are In, NotIn, Exists and DoesNotExist"
-        if each.operator in ("In", "NotIn") and not each.values:
-            return f"{each.key} {each.operator} needs values"
-        if each.operator in ("Exists", "DoesNotExist") and each.values:
-            return f"{each.key} {each.operator} takes no values"
-    return ""

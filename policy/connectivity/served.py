@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 from policy.connectivity.bits import members
 from policy.connectivity.matrix import Connectivity
 from policy.connectivity.mistakes import UnservedPort
-from policy.connectivity.policies import CompiledRule, ports_problem
+from policy.connectivity.policies import CompiledRule
 from policy.connectivity.selections import Selection
+from policy.connectivity.validity import ports_refusal
 from policy.manifests.pod_spec import ContainerPort
 from policy.manifests.ports import declared_ports, target_port
 from policy.manifests.resources import NetworkPolicyPort, Service
@@ -39,7 +40,7 @@ class UnservedPorts:
             self._all_served.add(key)
             return
         for number, port in enumerate(ports):
-            if port.port is None or _serves(served, port) or ports_problem(port):
+            if port.port is None or _serves(served, port) or ports_refusal(port):
                 continue
             service, target = self._service_with(workloads, port)
             yield UnservedPort(rule, number, port, workloads, service, target)

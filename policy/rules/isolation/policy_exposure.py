@@ -41,7 +41,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from policy.connectivity.policies import PEERS, is_valid
+from policy.connectivity.policies import PEERS
+from policy.connectivity.validity import is_valid
 from policy.findings import Finding, Severity
 from policy.manifests.index import Index
 from policy.manifests.resources import NetworkPolicy, NetworkPolicyPeer

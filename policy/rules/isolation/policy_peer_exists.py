@@ -47,7 +47,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from policy.connectivity.mistakes import DeadPeer
-from policy.connectivity.remedies import accepted
 from policy.findings import Finding, Severity
 from policy.manifests.index import Index
 from policy.manifests.workloads import Workload
@@ -61,7 +60,7 @@ def check(index: Index, context: Context) -> Iterator[Finding]:
         message, fix = _torn(dead, index) if dead.together_with is not None else _nobody(dead, index, faults.near(dead))
         yield Finding(at=dead.at, message=message, fix=fix, severity=severity)
     for problem in faults.problems("peers"):
-        yield Finding(at=problem.at, message=problem.message, fix=accepted(problem))
+        yield Finding(at=problem.at, message=problem.message, fix=problem.fix)
 
 
 def _torn(dead: DeadPeer, index: Index) -> tuple[str, str]:

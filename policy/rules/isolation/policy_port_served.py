@@ -34,7 +34,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from policy.connectivity.mistakes import UnservedPort
-from policy.connectivity.remedies import accepted
 from policy.findings import Finding, Severity
 from policy.manifests.index import Index
 from policy.manifests.ports import declared_ports
@@ -46,7 +45,7 @@ def check(index: Index, context: Context) -> Iterator[Finding]:
     for unserved in faults.unserved_ports:
         yield _finding(unserved)
     for problem in faults.problems("ports"):
-        yield Finding(at=problem.at, message=problem.message, fix=accepted(problem))
+        yield Finding(at=problem.at, message=problem.message, fix=problem.fix)
 
 
 def _finding(unserved: UnservedPort) -> Finding:

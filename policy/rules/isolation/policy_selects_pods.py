@@ -34,7 +34,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from policy.connectivity.mistakes import DeadPolicy
-from policy.connectivity.remedies import accepted
 from policy.findings import Finding, Severity
 from policy.manifests.index import Index
 from policy.rules.rule import Context, Rule
@@ -45,7 +44,7 @@ def check(index: Index, context: Context) -> Iterator[Finding]:
     for dead in faults.dead_policies:
         yield _elsewhere(dead) if dead.elsewhere else _nowhere(dead, index, faults.near(dead))
     for problem in faults.problems("selectors"):
-        yield Finding(at=problem.at, message=problem.message, fix=accepted(problem))
+        yield Finding(at=problem.at, message=problem.message, fix=problem.fix)
 
 
 def _elsewhere(dead: DeadPolicy) -> Finding:
