@@ -28,7 +28,7 @@ from policy.connectivity.ports import (
 from policy.connectivity.selecting import Selecting
 from policy.connectivity.selections import NOBODY, Selection, key_of
 from policy.connectivity.validity import EMPTY_PEER, Ranges, Refusal, parts_of_block, ports_refusal, selector_refusal
-from policy.findings import Field
+from policy.findings import Field, FieldPath
 from policy.manifests.resources import (
     NetworkPolicy,
     NetworkPolicyEgressRule,
@@ -36,6 +36,7 @@ from policy.manifests.resources import (
     NetworkPolicyPeer,
     NetworkPolicyPort,
 )
+from policy.manifests.selectors import LabelSelector
 
 Direction = Literal["ingress", "egress"]
 DIRECTIONS: tuple[Direction, Direction] = ("egress", "ingress")
@@ -161,7 +162,7 @@ class Compiler:
             self._types(policy, types)
         selector = spec.pod_selector
         if selector is not None and selector.match_expressions and (refusal := selector_refusal(selector)):
-            self._problem(policy.field("spec", "podSelector"), refusal)
+            self._problem(policy, ("podSelector",), refusal)
             return CompiledPolicy(policy, NOBODY, rules)
         return CompiledPolicy(policy, self._selecting.subjects(namespace, selector), rules)
 
@@ -169,10 +170,11 @@ class Compiler:
         for position, kind in enumerate(types):
             if kind not in _TYPES:
                 refusal = Refusal(f"{kind} is neither Ingress nor Egress", "write Ingress, Egress, or both")
-                self._problem(policy.field("spec", "policyTypes", position), refusal)
+                self._problem(policy, ("policyTypes", position), refusal)
 
-    def _problem(self, at: Field, refusal: Refusal) -> None:
-        self.problems.append(Problem(at, *refusal))
+    def _problem(self, policy: NetworkPolicy, path: FieldPath, refusal: Refusal) -> None:
+        at = policy.field("spec", *path, *refusal.path)
+        self.problems.append(Problem(at, refusal.message, refusal.fix))
 
     def _rules(
         self, policy: NetworkPolicy, namespace: str, direction: Direction, rules: Sequence[Any]
@@ -206,7 +208,7 @@ class Compiler:
     ) -> Selection:
         selection = self.peer(policy, peer)
         if isinstance(selection, Refusal):
-            self._problem(policy.field("spec", direction, position, PEERS[direction], number), selection)
+            self._problem(policy, (direction, position, PEERS[direction], number), selection)
             return NOBODY
         return selection
 
@@ -216,7 +218,7 @@ class Compiler:
         """The ranges of an ipBlock: those of a rule are put together before anything is asked of them."""
         found = parts_of_block(peer, self._ranges)
         if isinstance(found, Refusal):
-            self._problem(policy.field("spec", direction, position, PEERS[direction], number), found)
+            self._problem(policy, (direction, position, PEERS[direction], number), found)
             return ()
         return without(*found) if found[1] else found[:1]
 
@@ -235,7 +237,7 @@ class Compiler:
         )
         found = self._peers.get(key)
         if found is None:
-            refusal = selector_refusal(pods) or selector_refusal(namespaces)
+            refusal = _refusal(pods, namespaces)
             found = self._peers[key] = refusal or self._selecting.peers(policy.namespace, pods, namespaces)
         return found
 
@@ -249,7 +251,7 @@ class Compiler:
             refusal = ports_refusal(port)
             if refusal is not None:
                 is_wrong = True
-                self._problem(policy.field("spec", direction, position, "ports", number), refusal)
+                self._problem(policy, (direction, position, "ports", number), refusal)
             elif isinstance(port.port, str):
                 names.append((port.protocol or "TCP", port.port))
             else:
@@ -261,3 +263,11 @@ class Compiler:
         if not is_wrong:
             self._ports[ports] = found
         return found
+
+
+def _refusal(pods: LabelSelector | None, namespaces: LabelSelector | None) -> Refusal | None:
+    for key, selector in (("podSelector", pods), ("namespaceSelector", namespaces)):
+        refusal = selector_refusal(selector)
+        if refusal is not None:
+            return refusal._replace(path=(key, *refusal.path))
+    return None

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from policy.connectivity.addresses import AddressSet, range_of
 from policy.connectivity.ports import LAST_PORT, PROTOCOLS
 from policy.connectivity.selections import Block
+from policy.findings import FieldPath
 from policy.manifests.ports import port_problem
 from policy.manifests.resources import NetworkPolicy, NetworkPolicyPeer, NetworkPolicyPort
 from policy.manifests.selectors import LabelSelector
@@ -19,10 +20,11 @@ _CIDR = "an address and the length of its network: 10.0.0.0/8, 192.0.2.7/32, 200
 
 
 class Refusal(NamedTuple):
-    """Why something is refused, and what to write instead."""
+    """Why something is refused, what to write instead, and which field of it is wrong; () for the whole."""
 
     message: str
     fix: str
+    path: FieldPath = ()
 
 
 EMPTY_PEER = Refusal(
@@ -64,52 +66,53 @@ def parts_of_block(peer: NetworkPolicyPeer, ranges: Ranges) -> tuple[AddressSet,
     raw = peer.ip_block or {}
     cidr, excepted = raw.get("cidr"), raw.get("except")
     if not cidr:
-        return Refusal("an ipBlock has a cidr", f"write under cidr {_CIDR}")
+        return Refusal("an ipBlock has a cidr", f"write under cidr {_CIDR}", ("ipBlock",))
     try:
         whole = ranges[cidr]
     except (TypeError, ValueError):
-        return _no_cidr(cidr)
+        return _no_cidr(cidr, "cidr")
     if not excepted:
         return whole, ()
     if not isinstance(excepted, list):
-        return Refusal(f"except is a list of parts of {cidr}", f"write except: [{excepted}]")
+        return Refusal(f"except is a list of parts of {cidr}", f"write except: [{excepted}]", ("ipBlock", "except"))
     start, end = whole
     parts = []
-    for item in excepted:
+    for position, item in enumerate(excepted):
         try:
             part = ranges[item]
         except (TypeError, ValueError):
-            return _no_cidr(item)
+            return _no_cidr(item, "except", position)
         first, after = part
         if first < start or after > end or part == whole:
             fix = "except a smaller network within the cidr, or delete the exception"
-            return Refusal(f"except {item} is no part of {cidr}", fix)
+            return Refusal(f"except {item} is no part of {cidr}", fix, ("ipBlock", "except", position))
         parts.append(part)
     parts.sort()
     return whole, parts
 
 
-def _no_cidr(value: object) -> Refusal:
-    return Refusal(f"{value!r} is no CIDR like 10.0.0.0/8", f"write {_CIDR}")
+def _no_cidr(value: object, *path: str | int) -> Refusal:
+    return Refusal(f"{value!r} is no CIDR like 10.0.0.0/8", f"write {_CIDR}", ("ipBlock", *path))
 
 
 def ports_refusal(port: NetworkPolicyPort) -> Refusal | None:
     """Why the API server refuses a port of a rule."""
     protocol = port.protocol or "TCP"
     if protocol not in PROTOCOLS:
-        return Refusal(f"{protocol} is no protocol: there are {', '.join(PROTOCOLS)}", "write TCP, UDP or SCTP")
+        message = f"{protocol} is no protocol: there are {', '.join(PROTOCOLS)}"
+        return Refusal(message, "write TCP, UDP or SCTP", ("protocol",))
     if port.port is not None:
         problem = port_problem(port.port)
         if problem is not None:
             fix = f"write a number from 1 to {LAST_PORT}, or the name that the pods give their port"
-            return Refusal(f"port {port.port}: {problem}", fix)
+            return Refusal(f"port {port.port}: {problem}", fix, ("port",))
     if port.end_port is not None:
         if not isinstance(port.port, int):
             fix = "write the first port of the range as a number in port, or delete endPort"
-            return Refusal("endPort needs a port that is a number", fix)
+            return Refusal("endPort needs a port that is a number", fix, ("endPort",))
         if not port.port <= port.end_port <= LAST_PORT:
             fix = f"write the last port of the range: at least port, at most {LAST_PORT}"
-            return Refusal(f"endPort {port.end_port} is not from {port.port} to {LAST_PORT}", fix)
+            return Refusal(f"endPort {port.end_port} is not from {port.port} to {LAST_PORT}", fix, ("endPort",))
     return None
 
 
@@ -120,14 +123,16 @@ def is_valid(selector: LabelSelector | None) -> bool:
 
 def selector_refusal(selector: LabelSelector | None) -> Refusal | None:
     """Why the API server refuses a selector's expressions."""
-    for each in (selector.match_expressions or ()) if selector else ():
+    for position, each in enumerate((selector.match_expressions or ()) if selector else ()):
+        at = ("matchExpressions", position)
         if each.operator not in ("In", "NotIn", "Exists", "DoesNotExist"):
             operators = "In, NotIn, Exists {} DoesNotExist"
             message = f"{each.operator} is no operator: there are {operators.format('and')}"
-            return Refusal(message, f"write {operators.format('or')}")
+            return Refusal(message, f"write {operators.format('or')}", (*at, "operator"))
         if each.operator in ("In", "NotIn") and not each.values:
             fix = "list the values; where any value is meant, write Exists instead of In"
-            return Refusal(f"{each.key} {each.operator} needs values", fix)
+            return Refusal(f"{each.key} {each.operator} needs values", fix, at)
         if each.operator in ("Exists", "DoesNotExist") and each.values:
-            return Refusal(f"{each.key} {each.operator} takes no values", "delete the values, or write In or NotIn")
+            fix = "delete the values, or write In or NotIn"
+            return Refusal(f"{each.key} {each.operator} takes no values", fix, (*at, "values"))
     return None
