@@ -11,6 +11,7 @@ from policy.connectivity.contract import Proof
 from policy.connectivity.matrix import Connectivity
 from policy.connectivity.ports import described
 from policy.connectivity.topology_file import load_topology
+from policy.connectivity.wording import rule_text
 from policy.manifests.index import Index
 
 from .fast import resources
@@ -78,3 +79,28 @@ def test_unknown_ends_of_a_flow_over_several_lines_are_told_in_order(tmp_path: P
     stated = Proof(Connectivity(Index(resources([POD, DENY]))), topology).stated
 
     assert [each.end.name for each in stated.unknown_ends] == ["nope", "nada"]
+
+
+@pytest.mark.parametrize(
+    ("cidr", "written"),
+    [
+        ("0.0.0.0/0", "{ipBlock: {cidr: 0.0.0.0/0, except: [10.244.0.0/16]}}"),
+        (ONE, "{ipBlock: {cidr: 198.51.100.0/24}}"),
+        ("10.244.0.0/16", "{ipBlock: {cidr: 10.244.0.0/16}}"),
+    ],
+    ids=["around the network of the pods", "beside it", "that network itself"],
+)
+def test_the_rule_that_is_missing_excepts_the_pods_only_from_a_range_around_them(
+    tmp_path: Path, cidr: str, written: str
+) -> None:
+    file = tmp_path / "topology.yaml"
+    file.write_text(
+        f"cluster: {{pods: [10.244.0.0/16]}}\noutside: {{there: {{cidrs: [{cidr}]}}}}\n"
+        'flows: ["web -> there : TCP 80"]\n'
+    )
+    topology = load_topology(file)
+    connectivity = Connectivity(Index(resources([POD, DENY])), topology.outside.values(), topology.cluster)
+    [missing] = Proof(connectivity, topology).broken
+
+    text = rule_text("egress", missing.source, missing.destination, missing.sides["egress"], topology.cluster)
+    assert written in text
