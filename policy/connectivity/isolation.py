@@ -30,6 +30,7 @@ _CLUSTER_WIDE = frozenset(
     }
 )
 _NAMESPACED = frozenset({"CiliumNetworkPolicy", "NetworkPolicy", "StagedNetworkPolicy"})
+_KINDS = _CLUSTER_WIDE | _NAMESPACED
 _GROUPS = ("policy.networking.k8s.io", "cilium.io", "projectcalico.org", "crd.projectcalico.org")
 
 
@@ -77,7 +78,7 @@ class Isolation:
         found = (
             Foreign(resource, tuple(self._touched(resource)))
             for resource in self.index.resources
-            if resource.group in _GROUPS and resource.ref.kind in _CLUSTER_WIDE | _NAMESPACED
+            if resource.ref.kind in _KINDS and resource.group in _GROUPS
         )
         return tuple(foreign for foreign in found if foreign.namespaces)
 

@@ -88,6 +88,23 @@ class Index:
         return self._by_name.get((kind, namespace, name))
 
     @cached_property
+    def repeated(self) -> tuple[tuple[Resource, Resource], ...]:
+        """Objects whose kind, API group, namespace and name an earlier one has too, each with the first of these.
+
+        Of a name that the cluster generates there may be many.
+        """
+        firsts: dict[tuple[str, str, str, str], Resource] = {}
+        found: list[tuple[Resource, Resource]] = []
+        for resource in self.resources:
+            ref = resource.ref
+            if not ref.name or ref.name.endswith("*"):
+                continue
+            first = firsts.setdefault((ref.kind, resource.group, ref.namespace, ref.name), resource)
+            if first is not resource:
+                found.append((resource, first))
+        return tuple(found)
+
+    @cached_property
     def _names(self) -> Mapping[tuple[str, str], tuple[str, ...]]:
         found: dict[tuple[str, str], list[str]] = {}
         for kind, namespace, name in self._by_name:

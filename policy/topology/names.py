@@ -99,6 +99,8 @@ def find(word: str, endpoints: Sequence[Endpoint]) -> Endpoint:
     called = names(endpoints)
     if begun:
         listed = sorted(_FORMS[-1](item) if item.is_in_git else item.name for item in begun)
+        if len(set(listed)) == 1:
+            raise PolicyError(f"{listed[0]} is there {len(listed)} times: policy check says where, as object-unique")
         more = f" and {len(listed) - _MOST_SUGGESTED} more" if len(listed) > _MOST_SUGGESTED else ""
         raise PolicyError(f"{word} may be {', '.join(listed[:_MOST_SUGGESTED])}{more}")
     import difflib  # only errors need it

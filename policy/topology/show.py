@@ -11,6 +11,7 @@ from policy.connectivity.matrix import Connectivity, Row
 from policy.connectivity.ports import described
 from policy.errors import PolicyError
 from policy.findings import ObjectRef, Place
+from policy.manifests.resources import NetworkPolicy
 from policy.reports.plain import json_text, one_line
 from policy.topology.formats import DRAWINGS, document, text
 from policy.topology.names import names, of_addresses
@@ -102,8 +103,18 @@ def left_out(side: Side) -> Iterator[LeftOut]:
 
 
 def notes(sides: Iterable[Side]) -> Iterable[str]:
-    """What is not in the answer, each once."""
-    return dict.fromkeys(str(each) for side in sides for each in left_out(side))
+    """What is not in the answer, and what is in it twice, each once."""
+    return dict.fromkeys(note for side in sides for note in (*map(str, left_out(side)), *_repeated(side)))
+
+
+def _repeated(side: Side) -> Iterator[str]:
+    """Workloads and policies that are there again, of which a cluster would have only one."""
+    index = side.overlay.index
+    acting = {item.ref for item in index.workloads} | {policy.ref for policy in index.all(NetworkPolicy)}
+    for again, first in index.repeated:
+        if again.ref in acting:
+            there, before = (side.overlay.place(each.field())[0] for each in (again, first))
+            yield one_line(f"{there}: {again.ref} is there twice, first in {before}: both are taken into account")
 
 
 def picture_of(connectivity: Connectivity, called: Callable[[Endpoint], str] | None = None) -> Picture:

@@ -215,6 +215,7 @@ spec: {endpointSelector: {}}
 """
 
 
+CONFIG = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings, namespace: shop}\n"
 BROKEN = policy("broken", "podSelector: {}\ningress: [{from: [{}]}]\n")
 NOT_UNDERSTOOD = "CiliumNetworkPolicy/more is not understood, and not taken into account"
 
@@ -258,3 +259,22 @@ def test_json_of_overlays_that_leave_out_different_policies_is_of_each(tmp_path:
 
     assert [len(overlay["leftOut"]) for overlay in overlays] == [0, 1]
     assert len({json.dumps(overlay["connections"]) for overlay in overlays}) == 1
+
+
+def test_what_is_there_twice_is_said(tmp_path: Path, run: Run) -> None:
+    folder = write(tmp_path, *SHOP, deployment("db", ports=[("other", 81)]), CONFIG, CONFIG)
+
+    shown, asked = run("topology", folder), run("explain", folder, "web", "db")
+
+    (line,) = shown[2].splitlines()
+    lines = (folder / "all.yaml").read_text().splitlines()
+    head = ["kind: Deployment", "metadata: {name: db, namespace: shop}"]
+    first, again = [number for number in range(2, len(lines)) if lines[number - 2 : number] == head]
+    file = f"{folder}/all.yaml".lstrip("/")
+    expected = f"{file}:{again}: Deployment/db is there twice, first in {file}:{first}: both are taken into account"
+    assert line == f"policy: {expected}"
+    assert asked == (
+        2,
+        "",
+        "policy: shop/Deployment/db is there 2 times: policy check says where, as object-unique\n",
+    )

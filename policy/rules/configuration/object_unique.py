@@ -41,29 +41,21 @@ from collections.abc import Iterator
 
 from policy.findings import Finding, Severity
 from policy.manifests.index import Index
-from policy.manifests.resources import Resource
 from policy.rules.rule import Context, Rule
-
-_GENERATED = "*"
 
 
 def check(index: Index, context: Context) -> Iterator[Finding]:
-    firsts: dict[tuple[str, str, str, str], Resource] = {}
-    for resource in index.resources:
-        ref = resource.ref
-        if not ref.name or ref.name.endswith(_GENERATED):
-            continue
-        first = firsts.setdefault((ref.kind, resource.group, ref.namespace, ref.name), resource)
-        if first is not resource:
-            is_same = first.raw == resource.raw
-            yield Finding(
-                at=resource.field(),
-                message=f"{ref} is there twice{_where(ref.namespace)}, "
-                + ("with the same fields" if is_same else "with other fields: kubectl apply keeps the last"),
-                fix="delete one, or give it a name of its own; check folders that are applied separately one by one",
-                related=(first.field(),),
-                severity=Severity.WARNING if is_same else None,
-            )
+    for again, first in index.repeated:
+        ref = again.ref
+        is_same = first.raw == again.raw
+        yield Finding(
+            at=again.field(),
+            message=f"{ref} is there twice{_where(ref.namespace)}, "
+            + ("with the same fields" if is_same else "with other fields: kubectl apply keeps the last"),
+            fix="delete one, or give it a name of its own; check folders that are applied separately one by one",
+            related=(first.field(),),
+            severity=Severity.WARNING if is_same else None,
+        )
 
 
 def _where(namespace: str) -> str:
