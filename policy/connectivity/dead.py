@@ -23,7 +23,7 @@ def dead_policies(connectivity: Connectivity) -> Iterator[DeadPolicy]:
         selector = policy.policy.spec.pod_selector
         if selector is None or selector.is_empty:
             continue
-        others = members(connectivity.selecting.labelled(selector).surely & ((1 << population.in_git) - 1))
+        others = members(connectivity.selecting.labelled.of(selector).surely & ((1 << population.in_git) - 1))
         on_host = tuple(
             item
             for item in index.workloads_in(policy.policy.namespace)

@@ -44,7 +44,7 @@ def _labels(proof: Proof, rule: CompiledRule, number: int, other: Endpoint) -> D
         if isinstance(selection, Refusal) or not selection.possibly >> number & 1 or selection.surely >> number & 1:
             continue
         at, pods, namespaces = rule.at[PEERS[rule.direction]][position], peer.pod_selector, peer.namespace_selector
-        if pods is not None and not proof.connectivity.selecting.labelled(pods).surely >> number & 1:
+        if pods is not None and not proof.connectivity.selecting.labelled.of(pods).surely >> number & 1:
             asks = f"pods with {pods}, which topology.yaml does not say of {other.name}"
             return Doubt(at["podSelector"], rule, asks, f"state the labels of {other.name} under outside")
         if namespaces is not None and pinned(namespaces) is None:
