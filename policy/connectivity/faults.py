@@ -43,7 +43,7 @@ class Faults:
 
     @cached_property
     def dead_policies(self) -> tuple[DeadPolicy, ...]:
-        return tuple(dead_policies(self._connectivity))
+        return tuple(dead_policies(self._isolation))
 
     def near(self, dead: DeadPolicy | DeadPeer) -> str:
         """``; did you mean app=web?``, where the pods that it looks among have nearly such a label."""
@@ -85,7 +85,7 @@ class Faults:
 
     @cached_property
     def dead_peers(self) -> tuple[DeadPeer, ...]:
-        finder = DeadPeers(self._connectivity, has_contract=self._isolation.topology is not None)
+        finder = DeadPeers(self._isolation)
         found = tuple(dead for rule in self._connectivity.rules for dead in finder.of_rule(rule))
         proof = self._isolation.proof
         if proof is None or not found:
