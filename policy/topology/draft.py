@@ -38,6 +38,7 @@ from policy.topology.names import names
 from policy.topology.picture import Arrow, NodeKind
 from policy.topology.reading import Side, read
 from policy.topology.show import connectivity_of, picture_of
+from policy.topology.untold import untold
 from policy.topology.yaml_text import scalar
 
 _NOWHERE = Place("", 1)
@@ -125,8 +126,24 @@ def _parts(sides: Sequence[Side]) -> list[_Part]:
             parts.append(_from_policies(side, called, outside))
         else:
             parts.append(_from_configuration(side, called, taken))
+        _leave_out(parts[-1], side, called)
     parts[0].open_questions[:0] = questions
     return parts
+
+
+def _leave_out(part: _Part, side: Side, called: Callable[[Endpoint], str]) -> None:
+    """Takes out the flows that no policy could be written for, and asks about them instead."""
+    by_workload = {id(item.workload): called(item) for item in connectivity_of(side).endpoints if item.workload}
+    reasons = untold(side.overlay.index, lambda item: by_workload[id(item)], part.arrows)
+    kept: list[Arrow] = []
+    left: dict[str, list[Arrow]] = defaultdict(list)
+    for arrow in part.arrows:
+        name = next((end for end in (arrow.source, arrow.destination) if end in reasons), None)
+        (kept if name is None else left[name]).append(arrow)
+    part.arrows = kept
+    part.open_questions.extend(
+        f"not stated, as {reasons[name]}: {'; '.join(map(str, arrows))}" for name, arrows in left.items()
+    )
 
 
 def _joined(parts: Sequence[_Part]) -> _Draft:
@@ -324,7 +341,8 @@ def _text(made: _Draft, parts: Sequence[_Part]) -> str:
         lines += [f"  {scalar(name)}: {_inline(item)}" for name, item in sorted(made.outside.items())]
     lines += [
         "",
-        "# The address ranges of the cluster, which an ipBlock may hold without meaning to:",
+        "# State the address ranges of the cluster: an ipBlock may hold them without meaning to, and no policy is",
+        "# written for what is outside and holds private addresses, before they are known.",
         "# cluster: {pods: [10.244.0.0/16], services: [10.96.0.0/12], nodes: [192.0.2.0/24]}",
         "",
         "# A port by name or number is the pod's, not the Service's.",

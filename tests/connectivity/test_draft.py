@@ -251,3 +251,56 @@ def test_a_namespace_in_git_is_no_question(tmp_path: Path, run: Run) -> None:
 
     assert flows(text) == ["web -> db : TCP 5432"]
     assert "# - " not in text
+
+
+CRON_JOB = """\
+apiVersion: batch/v1
+kind: CronJob
+metadata: {name: NAME, namespace: shop}
+spec:
+  schedule: "0 3 * * *"
+  jobTemplate:
+    spec:
+      template:
+        metadata: {labels: {app: jobs}}
+        spec: {containers: [{name: job, image: "job:1", env: [{name: DATABASE_URL, value: "postgres://HOST:5432/shop"}]}]}
+"""
+HOST_NETWORK = """\
+apiVersion: apps/v1
+kind: DaemonSet
+metadata: {name: agent, namespace: shop}
+spec:
+  selector: {matchLabels: {app: agent}}
+  template:
+    metadata: {labels: {app: agent}}
+    spec:
+      hostNetwork: true
+      containers: [{name: agent, image: "agent:1", env: [{name: DATABASE_URL, value: "postgres://db:5432/shop"}]}]
+"""
+
+
+def cron_job(name: str, host: str) -> str:
+    return CRON_JOB.replace("NAME", name).replace("HOST", host)
+
+
+@pytest.mark.parametrize(
+    ("others", "question"),
+    [
+        ([HOST_NETWORK], "agent is on the host's network, where no NetworkPolicy holds: agent -> db : TCP 6432; "),
+        (
+            [cron_job("one", "db"), cron_job("two", "localhost")],
+            "the labels of the pods of one do not tell them from those of two: one -> db : TCP 6432; ",
+        ),
+        ([cron_job("one", "db"), cron_job("two", "db")], ""),
+    ],
+    ids=["host network", "same labels, other flows", "same labels, same flows"],
+)
+def test_policies_can_be_written_from_a_draft(others: list[str], question: str, tmp_path: Path, run: Run) -> None:
+    folder = write(tmp_path, deployment("db"), SERVICE, *others)
+
+    assert run("topology", "init", folder)[0] == 0
+    code, _, error = run("topology", "synthesize", folder)
+
+    text = (folder / "topology.yaml").read_text(encoding="utf-8")
+    assert (code, error) == (0, "")
+    assert (f"# - not stated, as {question}" in text) if question else ("# - " not in text)
