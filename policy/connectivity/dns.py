@@ -1,39 +1,71 @@
-"""Name resolution: without UDP and TCP 53 to the DNS pods, a pod that may reach a Service never finds it."""
+"""Name resolution: without the ports of the DNS pods, a pod that may reach a Service never finds it."""
 
 from __future__ import annotations
 
+from policy.connectivity.bits import members
 from policy.connectivity.matrix import Connectivity
 from policy.connectivity.policies import CompiledRule
-from policy.connectivity.ports import DNS_PORTS, NO_PORTS, PortRange, PortSet, difference, intersection, port_set
+from policy.connectivity.ports import (
+    DNS_PORTS,
+    NO_PORTS,
+    PortRange,
+    PortSet,
+    PortTable,
+    difference,
+    intersection,
+    port_set,
+)
+
+_OPENSHIFT = port_set(PortRange(each.protocol, 5353, 5353) for each in DNS_PORTS)
+"""What the pods of OpenShift's DNS listen on, behind port 53 of their Service."""
 
 
 def missing_dns(connectivity: Connectivity, number: int) -> PortSet:
-    """What an end lacks of ``DNS_PORTS`` towards some DNS end.
+    """What an end lacks towards the DNS ends: of the ports that topology.yaml states for them, else of ``DNS_PORTS``.
 
-    Where none is declared, a rule for port 53 whose peers may be outside of Git is taken to mean it.
+    Where no such end is known, a rule for port 53 whose peers may be outside of Git is taken to mean one.
     """
     egress = connectivity.sides["egress"]
     if not (egress.isolated | egress.doubtful) >> number & 1:
         return NO_PORTS
-    ends = connectivity.population.dns
-    found: list[PortRange] = []
-    if ends:
-        for ports, others in egress.surely(number).pods.items():
-            if others & ends:
-                found.extend(connectivity.table.sets[ports])
-    else:
-        for rule in egress.rules(number):
-            found.extend(_perhaps_dns(rule))
-    if tuple(found) == DNS_PORTS:  # as it mostly is
-        return NO_PORTS
-    return difference(DNS_PORTS, intersection(DNS_PORTS, port_set(found)))
+    if not connectivity.population.dns:
+        found = [port for rule in egress.rules(number) for port in _perhaps_dns(rule, connectivity.table)]
+        return _missing(DNS_PORTS, found)
+    ends_by_ports: dict[PortSet, int] = {}
+    for end in members(connectivity.population.dns):
+        wanted = _ports_of(connectivity, end)
+        ends_by_ports[wanted] = ends_by_ports.get(wanted, 0) | 1 << end
+    pods = egress.surely(number).pods
+    missing = (
+        _missing(
+            wanted, [port for ports, others in pods.items() if others & ends for port in connectivity.table.sets[ports]]
+        )
+        for wanted, ends in ends_by_ports.items()
+    )
+    return min(missing, key=len)
 
 
-def _perhaps_dns(rule: CompiledRule) -> PortSet:
-    """The ports for DNS of a rule that may lead out of Git."""
-    if not rule.ports.for_dns:
+def _missing(wanted: PortSet, found: list[PortRange]) -> PortSet:
+    if tuple(found) == wanted:  # as it mostly is
         return NO_PORTS
+    return difference(wanted, intersection(wanted, port_set(found)))
+
+
+def _ports_of(connectivity: Connectivity, end: int) -> PortSet:
+    """The ports that a DNS end is stated to listen on: those named ``dns…``, or all, if none is."""
+    outside = connectivity.population.outside_of(end)
+    if outside is None or not outside.ports:
+        return DNS_PORTS
+    named = [port for port in outside.ports if port.name.startswith("dns")] or outside.ports
+    return port_set(PortRange(port.protocol, port.number, port.number) for port in named)
+
+
+def _perhaps_dns(rule: CompiledRule, table: PortTable) -> PortSet:
+    """The ports for DNS of a rule that may lead out of Git; those of OpenShift's pods count as the same."""
     peers = rule.raw.peers
     if peers and not any(peer.namespace_selector is not None or peer.ip_block is not None for peer in peers):
         return NO_PORTS
-    return rule.ports.for_dns
+    if rule.ports.for_dns:
+        return rule.ports.for_dns
+    of_pods = [each for ports, _ in rule.ports.resolved for each in intersection(_OPENSHIFT, table.sets[ports])]
+    return port_set(PortRange(each.protocol, 53, 53) for each in of_pods)
