@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from policy.connectivity.bits import members
+from policy.connectivity.dns_names import misspelled_dns
 from policy.connectivity.matrix import Connectivity
 from policy.connectivity.policies import CompiledRule
 from policy.connectivity.ports import (
@@ -15,6 +16,9 @@ from policy.connectivity.ports import (
     intersection,
     port_set,
 )
+from policy.findings import Field
+from policy.manifests.index import Index
+from policy.manifests.resources import NetworkPolicyPeer
 
 _OPENSHIFT = port_set(PortRange(each.protocol, 5353, 5353) for each in DNS_PORTS)
 """What the pods of OpenShift's DNS listen on, behind port 53 of their Service."""
@@ -29,7 +33,7 @@ def missing_dns(connectivity: Connectivity, number: int) -> PortSet:
     if not (egress.isolated | egress.doubtful) >> number & 1:
         return NO_PORTS
     if not connectivity.population.dns:
-        found = [port for rule in egress.rules(number) for port in _perhaps_dns(rule, connectivity.table)]
+        found = [port for rule in egress.rules(number) for port in _perhaps_dns(rule, connectivity)]
         return _missing(DNS_PORTS, found)
     ends_by_ports: dict[PortSet, int] = {}
     for end in members(connectivity.population.dns):
@@ -60,11 +64,35 @@ def _ports_of(connectivity: Connectivity, end: int) -> PortSet:
     return port_set(PortRange(port.protocol, port.number, port.number) for port in named)
 
 
-def _perhaps_dns(rule: CompiledRule, table: PortTable) -> PortSet:
-    """The ports for DNS of a rule that may lead out of Git; those of OpenShift's pods count as the same."""
+def misspelled_peer(connectivity: Connectivity, number: int) -> tuple[Field, str] | None:
+    """A peer of an end's rules for DNS that is a typo: its place, and what it says and should; if no DNS is known."""
+    if connectivity.population.dns:
+        return None
+    for rule in connectivity.sides["egress"].rules(number):
+        for position, peer in enumerate(rule.raw.peers or ()):
+            said = misspelled_dns(peer, connectivity.index)
+            if said is not None and _ports_for_dns(rule, connectivity.table):
+                return rule.at["to"][position], said
+    return None
+
+
+def _perhaps_dns(rule: CompiledRule, connectivity: Connectivity) -> PortSet:
+    """The ports for DNS of a rule that may lead out of Git."""
+    ports = _ports_for_dns(rule, connectivity.table)
     peers = rule.raw.peers
-    if peers and not any(peer.namespace_selector is not None or peer.ip_block is not None for peer in peers):
-        return NO_PORTS
+    if not ports or not peers or any(_may_be_dns(peer, connectivity.index) for peer in peers):
+        return ports
+    return NO_PORTS
+
+
+def _may_be_dns(peer: NetworkPolicyPeer, index: Index) -> bool:
+    if peer.ip_block is not None:
+        return True
+    return peer.namespace_selector is not None and misspelled_dns(peer, index) is None
+
+
+def _ports_for_dns(rule: CompiledRule, table: PortTable) -> PortSet:
+    """The ports of a rule that are for DNS; those of OpenShift's pods count as the same."""
     if rule.ports.for_dns:
         return rule.ports.for_dns
     of_pods = [each for ports, _ in rule.ports.resolved for each in intersection(_OPENSHIFT, table.sets[ports])]

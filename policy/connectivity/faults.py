@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from policy.connectivity.addresses import common, union
 from policy.connectivity.bits import members
 from policy.connectivity.dead import DeadPeers, dead_policies, near
-from policy.connectivity.dns import missing_dns
+from policy.connectivity.dns import missing_dns, misspelled_peer
 from policy.connectivity.mistakes import DeadPeer, DeadPolicy, DnsGap, Needless, RuleKey, UnservedPort, key_of
 from policy.connectivity.policies import DIRECTIONS, CompiledRule, Direction, Problem, RulePorts
 from policy.connectivity.ports import PortSet
@@ -131,7 +131,8 @@ class Faults:
         for number in members(egress.ruled & ((1 << self._population.in_git) - 1)):
             missing = missing_dns(self._connectivity, number)
             if missing and self._asks_for_names(number):
-                found.append(DnsGap(self._population.workload(number), egress.policies(number)[0], missing))
+                workload, policy = self._population.workload(number), egress.policies(number)[0]
+                found.append(DnsGap(workload, policy, missing, misspelled_peer(self._connectivity, number)))
         return tuple(found)
 
     def _asks_for_names(self, number: int) -> bool:
