@@ -7,47 +7,29 @@ whose Service as a host, and what an Ingress leads to. Either is only today's st
 from __future__ import annotations
 
 import os
-import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
-from ipaddress import ip_network
 from pathlib import Path
-
-from msgspec import structs
 
 from policy.baseline.file import write
 from policy.connectivity.endpoints import Endpoint
 from policy.connectivity.matrix import Connectivity
 from policy.connectivity.ports import described, port_set
-from policy.connectivity.topology import EVERY, Cluster, Network, Outside, Topology
+from policy.connectivity.topology import EVERY, Cluster, Outside, Topology
 from policy.errors import PolicyError
-from policy.findings import Place
 from policy.invocation import settings_for
-from policy.manifests.index import Index
-from policy.manifests.resources import (
-    NetworkPolicy,
-    NetworkPolicyEgressRule,
-    NetworkPolicyIngressRule,
-    NetworkPolicyPeer,
-)
+from policy.manifests.resources import NetworkPolicy
 from policy.reports.plain import one_line, plural
 from policy.settings import TOPOLOGY_NAME, Settings
 from policy.topology.hostnames import flows_of_configuration
 from policy.topology.names import names
+from policy.topology.outside import DNS, NAMES, NOWHERE, declared_outside, named
 from policy.topology.picture import Arrow, NodeKind
 from policy.topology.reading import Side, read
 from policy.topology.show import connectivity_of, picture_of
 from policy.topology.untold import untold
 from policy.topology.yaml_text import scalar
-
-_NOWHERE = Place("", 1)
-_NAMESPACE_NAMES = ("kubernetes.io/metadata.name", "name")
-_NAMES = ("app.kubernetes.io/name", "app", "k8s-app", "name")
-_WHOLE = tuple(ip_network(text) for text in ("0.0.0.0/0", "::/0"))
-_HOW = "and those labels of its namespace as namespaceLabels"
-_WORD = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
-DNS = Outside("dns", "kube-system", {"k8s-app": "kube-dns"}, (), (), _NOWHERE)
 
 
 @dataclass
@@ -118,7 +100,7 @@ def _parts(sides: Sequence[Side]) -> list[_Part]:
     """Each environment on its own, with the same names in all of them."""
     called = names(*(connectivity_of(side).endpoints for side in sides))
     questions: list[str] = []
-    outside = list(_declared([side.overlay.index for side in sides], questions))
+    outside = list(declared_outside([side.overlay.index for side in sides], questions))
     taken = {called(item) for side in sides for item in connectivity_of(side).endpoints if item.is_in_git}
     parts = []
     for side in sides:
@@ -233,79 +215,6 @@ def _is_stated(name: str, nodes: Mapping[str, NodeKind], outside: Mapping[str, O
     return name == EVERY or name in outside or nodes[name] is NodeKind.WORKLOAD
 
 
-def _declared(indexes: Sequence[Index], questions: list[str]) -> Iterator[Outside]:
-    """What the peers of policies name that is not in Git with them, each under a name of its own."""
-    taken = {item.name for index in indexes for item in index.workloads}
-    seen: set[object] = set()
-    cidrs: list[Network] = []
-    for index, peer in [(each, peer) for each in indexes for peer in _peers(each)]:
-        if peer.ip_block is not None:
-            cidrs.extend(_networks([peer.ip_block.get("cidr"), *(peer.ip_block.get("except") or [])]))
-            continue
-        made = _pods(index, peer, questions)
-        if made is not None and (key := _stated(made)) not in seen:
-            seen.add(key)
-            yield _named(made, taken)
-    whole = tuple(network for network in _WHOLE if network in cidrs) or _WHOLE
-    yield _named(Outside("internet", None, {}, whole, (), _NOWHERE), taken)
-    for network in sorted(set(cidrs) - set(whole), key=str):
-        yield _named(Outside(_range_name(network), None, {}, (network,), (), _NOWHERE), taken)
-
-
-def _peers(index: Index) -> Iterator[NetworkPolicyPeer]:
-    for policy in index.all(NetworkPolicy):
-        rules: list[NetworkPolicyIngressRule | NetworkPolicyEgressRule] = [*(policy.spec.ingress or ())]
-        rules += policy.spec.egress or ()
-        yield from (peer for rule in rules for peer in rule.peers or ())
-
-
-def _stated(item: Outside) -> object:
-    """The same for pods that are declared alike; it can be hashed."""
-    return item.namespace, tuple(sorted(item.labels.items())), tuple(sorted(item.namespace_labels.items()))
-
-
-def _range_name(network: Network) -> str:
-    """``192.0.2.10`` for a single address, ``10.0.0.0-8`` for more."""
-    text = str(network.network_address) if network.num_addresses == 1 else str(network)
-    return re.sub("[:/]+", "-", text).strip("-")
-
-
-def _networks(texts: Iterable[object]) -> Iterator[Network]:
-    for text in texts:
-        try:
-            yield ip_network(str(text), strict=False)
-        except ValueError:
-            continue  # policy check reports it
-
-
-def _pods(index: Index, peer: NetworkPolicyPeer, questions: list[str]) -> Outside | None:
-    """The pods of a namespace that is not in Git; None where the peer means others, or cannot be told."""
-    selector = peer.namespace_selector
-    if selector is None or selector.is_empty:
-        return None
-    labels = selector.match_labels or {}
-    name = next((labels[key] for key in _NAMESPACE_NAMES if key in labels), None)
-    pods = peer.pod_selector
-    if name in index.namespaces:
-        return None
-    if name is None or selector.match_expressions or (pods is not None and pods.match_expressions):
-        questions.append(f"a policy admits namespaces by {selector}: state under outside what is there, {_HOW}")
-        return None
-    own = dict(pods.match_labels or {}) if pods is not None else {}
-    called = next((own[key] for key in _NAMES if key in own), name)
-    of_namespace = {key: value for key, value in labels.items() if key != _NAMESPACE_NAMES[0]}
-    return Outside(DNS.name if own == DNS.labels else called, name, own, (), (), _NOWHERE, of_namespace)
-
-
-def _named(item: Outside, taken: set[str]) -> Outside:
-    """Under a name that nothing else has."""
-    base = item.name if _WORD.fullmatch(item.name) else (item.namespace or "outside")
-    candidates = [base, f"{item.namespace}.{base}", *(f"{base}-{number}" for number in range(2, len(taken) + 3))]
-    name = next(each for each in candidates if each not in taken)
-    taken.add(name)
-    return structs.replace(item, name=name)
-
-
 def _from_configuration(side: Side, called: Callable[[Endpoint], str], workloads: Set[str]) -> _Part:
     """``workloads`` are the names of those of all environments."""
     found = flows_of_configuration(side.overlay.index)
@@ -316,12 +225,12 @@ def _from_configuration(side: Side, called: Callable[[Endpoint], str], workloads
         made.arrows.append(Arrow(by_workload[source], by_workload[destination], described(port_set(ports))))
     taken = set(workloads)
     if found.asking:
-        dns = _named(DNS, taken)
+        dns = named(DNS, taken)
         made.outside.append(dns)
         made.arrows.extend(Arrow(by_workload[source], dns.name, "UDP 53, TCP 53") for source in found.asking)
     if found.entered:
-        controller = _named(
-            Outside("ingress-controller", "ingress-nginx", {_NAMES[0]: "ingress-nginx"}, (), (), _NOWHERE), taken
+        controller = named(
+            Outside("ingress-controller", "ingress-nginx", {NAMES[0]: "ingress-nginx"}, (), (), NOWHERE), taken
         )
         made.outside.append(controller)
         made.open_questions.append(f"{controller.name} is a guess: where do its pods run, and with which labels?")
