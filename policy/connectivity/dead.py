@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from policy.connectivity.bits import members
 from policy.connectivity.matrix import Connectivity
@@ -13,15 +14,21 @@ from policy.connectivity.validity import Refusal
 from policy.manifests.names import nearest
 from policy.manifests.resources import NetworkPolicyPeer
 
+if TYPE_CHECKING:
+    from policy.connectivity.isolation import Isolation
 
-def dead_policies(connectivity: Connectivity) -> Iterator[DeadPolicy]:
-    """The policies whose podSelector selects no pod."""
+
+def dead_policies(isolation: Isolation) -> Iterator[DeadPolicy]:
+    """The policies whose podSelector selects no pod, neither here nor in what is deployed beside it."""
+    connectivity = isolation.connectivity
     population, index = connectivity.population, connectivity.index
     for policy in connectivity.policies:
         if policy.subjects.may_be_anybody or policy.subjects is NOBODY:
             continue
         selector = policy.policy.spec.pod_selector
         if selector is None or selector.is_empty:
+            continue
+        if isolation.neighbours.have((policy.policy.namespace,), selector):
             continue
         others = members(connectivity.selecting.labelled.of(selector).surely & ((1 << population.in_git) - 1))
         on_host = tuple(
@@ -33,10 +40,12 @@ def dead_policies(connectivity: Connectivity) -> Iterator[DeadPolicy]:
 
 
 class DeadPeers:
-    """Finds the peers that admit nobody who is known; ``has_contract`` says that whoever is meant can be declared."""
+    """Finds the peers that admit nobody who is known, neither here nor in what is deployed beside it."""
 
-    def __init__(self, connectivity: Connectivity, *, has_contract: bool) -> None:
-        self._connectivity, self._population, self._has_contract = connectivity, connectivity.population, has_contract
+    def __init__(self, isolation: Isolation) -> None:
+        self._isolation = isolation
+        self._connectivity, self._population = isolation.connectivity, isolation.connectivity.population
+        self._has_contract = isolation.topology is not None  # so that whoever is meant can be declared
         self._are_known: dict[int, bool] = {}
         self._without: set[int] = set()
 
@@ -64,6 +73,8 @@ class DeadPeers:
                 names = pinned(peer.namespace_selector)
             unknown = [name for name in names or () if name not in self._population.by_namespace]
             if names is None or (unknown and not self._has_contract):
+                continue
+            if self._isolation.neighbours.have(names, peer.pod_selector):
                 continue
             together_with = self._together_with(rule, peers, number)
             yield DeadPeer(rule, number, peer, names[0] if len(names) == 1 else None, bool(unknown), together_with)

@@ -6,7 +6,7 @@ import enum
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from policy.connectivity.dns import missing_dns
+from policy.connectivity.dns import dns_ends, missing_dns
 from policy.connectivity.endpoints import Endpoint
 from policy.connectivity.matrix import Connectivity
 from policy.connectivity.policies import DIRECTIONS, CompiledPolicy, Direction
@@ -88,7 +88,7 @@ def explain(connectivity: Connectivity, source: Endpoint, destination: Endpoint,
     sides = {direction: _side(connectivity, direction, source, destination, asked) for direction in DIRECTIONS}
     dns = NO_PORTS
     if source.is_in_git:
-        dns = missing_dns(connectivity, connectivity.population.number_of[source.key])
+        dns = missing_dns(connectivity, connectivity.population.number_of[source.key], dns_ends(connectivity))
     return Explanation(source, destination, asked, sides["egress"], sides["ingress"], dns)
 
 

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from policy.connectivity.addresses import common, size, union
 from policy.connectivity.bits import members
 from policy.connectivity.dead import DeadPeers, dead_policies, near
-from policy.connectivity.dns import missing_dns
+from policy.connectivity.dns import dns_ends, missing_dns, misspelled_peer
 from policy.connectivity.mistakes import DeadPeer, DeadPolicy, DnsGap, Needless, RuleKey, UnservedPort, key_of
 from policy.connectivity.policies import DIRECTIONS, CompiledRule, Direction, Problem, RulePorts
 from policy.connectivity.ports import PortSet
@@ -44,7 +44,7 @@ class Faults:
 
     @cached_property
     def dead_policies(self) -> tuple[DeadPolicy, ...]:
-        return tuple(dead_policies(self._connectivity))
+        return tuple(dead_policies(self._isolation))
 
     def near(self, dead: DeadPolicy | DeadPeer) -> str:
         """``; did you mean app=web?``, where the pods that it looks among have nearly such a label."""
@@ -86,7 +86,7 @@ class Faults:
 
     @cached_property
     def dead_peers(self) -> tuple[DeadPeer, ...]:
-        finder = DeadPeers(self._connectivity, has_contract=self._isolation.topology is not None)
+        finder = DeadPeers(self._isolation)
         found = tuple(dead for rule in self._connectivity.rules for dead in finder.of_rule(rule))
         proof = self._isolation.proof
         if proof is None or not found:
@@ -129,10 +129,12 @@ class Faults:
     def dns_gaps(self) -> tuple[DnsGap, ...]:
         found = []
         egress = self._connectivity.sides["egress"]
+        known = dns_ends(self._connectivity)
         for number in members(egress.ruled & ((1 << self._population.in_git) - 1)):
-            missing = missing_dns(self._connectivity, number)
+            missing = missing_dns(self._connectivity, number, known)
             if missing and self._asks_for_names(number):
-                found.append(DnsGap(self._population.workload(number), egress.policies(number)[0], missing))
+                workload, policy = self._population.workload(number), egress.policies(number)[0]
+                found.append(DnsGap(workload, policy, missing, misspelled_peer(self._connectivity, number)))
         return tuple(found)
 
     def _asks_for_names(self, number: int) -> bool:

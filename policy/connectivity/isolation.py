@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from policy.connectivity.matrix import Connectivity
+from policy.connectivity.neighbours import Neighbours
 from policy.connectivity.topology import Topology
 from policy.findings import ObjectRef
 from policy.manifests.decode import NotDecodable, convert
@@ -44,8 +45,17 @@ class Foreign(msgspec.Struct, frozen=True):
 class Isolation:
     """An overlay's connectivity and, where there is a topology.yaml, the proof of it."""
 
-    def __init__(self, index: Index, topology: Topology | None = None) -> None:
+    def __init__(
+        self, index: Index, topology: Topology | None = None, neighbours: Callable[[], Neighbours] | None = None
+    ) -> None:
+        """``neighbours`` is asked only for what nobody of the overlay itself explains."""
         self.index, self.topology = index, topology
+        self._neighbours = neighbours
+
+    @cached_property
+    def neighbours(self) -> Neighbours:
+        """What else is deployed beside the overlay."""
+        return self._neighbours() if self._neighbours else Neighbours()
 
     @cached_property
     def connectivity(self) -> Connectivity:

@@ -70,11 +70,15 @@ class UnservedPort(msgspec.Struct, frozen=True):
 
 
 class DnsGap(msgspec.Struct, frozen=True):
-    """A workload that may reach others by name, but resolves none: ``missing`` of UDP 53 and TCP 53."""
+    """A workload that may reach others by name, but resolves none: ``missing`` are ports of DNS.
+
+    ``misspelled`` is the peer of a rule for DNS that is a typo, and what it says and was meant to say.
+    """
 
     workload: Workload
     policy: CompiledPolicy
     missing: PortSet
+    misspelled: tuple[Field, str] | None = None
 
 
 class Needless(msgspec.Struct, frozen=True):

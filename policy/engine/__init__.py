@@ -49,7 +49,7 @@ def check(
         is_due = any(context_of(schema_valid.RULE, overlay, settings) for overlay in overlays)
         comparison = pool.submit(compare_schemas, overlays, settings, rules) if is_due else None
         topology, unread = read_topology(settings)
-        said = [one for overlay in overlays for one in run_rules(overlay, settings, rules, topology)]
+        said = [one for overlay in overlays for one in run_rules(overlay, settings, rules, topology, overlays)]
         said.extend(run_repository_rules(overlays, settings, rules))
         outcome = comparison.result() if comparison else Comparison([])
     said.extend(outcome.said)
@@ -94,7 +94,7 @@ def examine(targets: Sequence[Target], settings: Settings, rules: Sequence[Rule]
     with paused_garbage_collector(), Pool() as pool:
         overlays, errors = read_overlays(targets, settings, pool)
     topology, _ = read_topology(settings)
-    said = [one for overlay in overlays for one in run_rules(overlay, settings, rules, topology)]
+    said = [one for overlay in overlays for one in run_rules(overlay, settings, rules, topology, overlays)]
     judged = judge(said, Exceptions(settings.exceptions, today))
     return Examined(tuple(overlays), tuple(located(judged.findings)), errors)
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from policy.connectivity.isolation import Isolation
+from policy.connectivity.neighbours import neighbours_of
 from policy.engine.reading import kustomize_of
 from policy.errors import PolicyError
 from policy.findings import Finding, Severity, Skipped
@@ -35,9 +36,15 @@ class Said(msgspec.Struct, frozen=True):
     what: Sequence[Finding | Skipped]
 
 
-def run_rules(overlay: Overlay, settings: Settings, rules: Sequence[Rule], topology: Topology | None) -> Iterator[Said]:
-    """The rules that look at one overlay."""
-    isolation = Isolation(overlay.index, topology if _is_bound(overlay, settings) else None)
+def run_rules(
+    overlay: Overlay, settings: Settings, rules: Sequence[Rule], topology: Topology | None, overlays: Sequence[Overlay]
+) -> Iterator[Said]:
+    """The rules that look at one overlay; ``overlays`` are all of the run, of which some are deployed beside it."""
+    isolation = Isolation(
+        overlay.index,
+        topology if _is_bound(overlay, settings) else None,
+        lambda: neighbours_of(overlay.index, (other.index for other in overlays)),
+    )
     for rule in rules:
         known = context_of(rule, overlay, settings, isolation)
         if known is None:

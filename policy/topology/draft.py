@@ -7,62 +7,61 @@ whose Service as a host, and what an Ingress leads to. Either is only today's st
 from __future__ import annotations
 
 import os
-import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
-from ipaddress import ip_network
 from pathlib import Path
 
-from msgspec import structs
-
 from policy.baseline.file import write
+from policy.connectivity.endpoints import Endpoint
 from policy.connectivity.matrix import Connectivity
 from policy.connectivity.ports import described, port_set
-from policy.connectivity.topology import EVERY, Cluster, Network, Outside, Topology
+from policy.connectivity.topology import EVERY, Cluster, Outside, Topology
 from policy.errors import PolicyError
-from policy.findings import Place
 from policy.invocation import settings_for
-from policy.manifests.index import Index
-from policy.manifests.resources import (
-    NetworkPolicy,
-    NetworkPolicyEgressRule,
-    NetworkPolicyIngressRule,
-    NetworkPolicyPeer,
-)
-from policy.reports.plain import one_line
+from policy.manifests.resources import NetworkPolicy
+from policy.reports.plain import one_line, plural
 from policy.settings import TOPOLOGY_NAME, Settings
 from policy.topology.hostnames import flows_of_configuration
 from policy.topology.names import names
+from policy.topology.outside import DNS, NAMES, NOWHERE, declared_outside, named
 from policy.topology.picture import Arrow, NodeKind
 from policy.topology.reading import Side, read
 from policy.topology.show import connectivity_of, picture_of
+from policy.topology.untold import untold
 from policy.topology.yaml_text import scalar
-
-_NOWHERE = Place("", 1)
-_NAMESPACE_NAMES = ("kubernetes.io/metadata.name", "name")
-_NAMES = ("app.kubernetes.io/name", "app", "k8s-app", "name")
-_WHOLE = tuple(ip_network(text) for text in ("0.0.0.0/0", "::/0"))
-_HOW = "and those labels of its namespace as namespaceLabels"
-_WORD = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
-DNS = Outside("dns", "kube-system", {"k8s-app": "kube-dns"}, (), (), _NOWHERE)
 
 
 @dataclass
 class _Draft:
-    """``flows`` as written; ``open_questions`` is what a person has to decide."""
+    """What the environments hold together; ``open_questions`` is what a person has to decide."""
 
-    source: str
-    outside: list[Outside] = field(default_factory=list)
-    arrows: list[Arrow] = field(default_factory=list)
+    outside: dict[str, Outside] = field(default_factory=dict)
+    arrows: set[Arrow] = field(default_factory=set)
     silent: list[str] = field(default_factory=list)
     open_questions: list[str] = field(default_factory=list)
+
+
+@dataclass
+class _Part:
+    """What one environment holds: the names of its workloads, and what is possible between them and what is outside."""
+
+    environment: str
+    source: str
+    workloads: set[str]
+    outside: list[Outside] = field(default_factory=list)
+    arrows: list[Arrow] = field(default_factory=list)
+    open_questions: list[str] = field(default_factory=list)
+
+    def holds(self, arrow: Arrow) -> bool:
+        """Whether the arrow is one of them, or part of one from or to every workload."""
+        return arrow in self.arrows or not _wider(arrow, self.workloads).isdisjoint(self.arrows)
 
 
 def draft(paths: Sequence[str], *, config: Path | None = None, to_stdout: bool = False) -> str:
     """Writes the draft beside policy.toml, or else into the repository, and says what to do next; or gives it as text.
 
-    Of several environments the last is taken, which is the one that changes reach last.
+    It states what any of the environments holds, each flow once, and asks about what not all of them do.
 
     Raises:
         PolicyError: there is a topology.yaml already, it cannot be written, or there are no workloads.
@@ -72,17 +71,20 @@ def draft(paths: Sequence[str], *, config: Path | None = None, to_stdout: bool =
     file = home / (settings.topology or TOPOLOGY_NAME)
     if not to_stdout and os.path.lexists(file):
         raise PolicyError("exists already, and is left as it is; --stdout prints a draft", file=file)
-    side = read(paths, config=config, with_contract=False)[-1]
-    if not side.overlay.index.workloads:
-        raise PolicyError(f"{side.overlay.name} holds no workload")
-    made = _drafted(side)
-    text = _text(made, side)
+    read_sides = read(paths, config=config, with_contract=False)
+    sides = [side for side in read_sides if side.overlay.index.workloads]
+    if not sides:
+        raise PolicyError(f"{' and '.join(side.overlay.name for side in read_sides)} holds no workload")
+    parts = _parts(sides)
+    made = _joined(parts)
+    text = _text(made, parts)
     if to_stdout:
         return text
     write(file, text)
     count = sum(1 for _ in _flow_lines(made.arrows))
     return (
-        f"{os.path.relpath(file)} is written: {count} flows from {made.source} of {side.overlay.name}. Next:\n"
+        f"{os.path.relpath(file)} is written: {plural(count, 'flow')} from {_sources(parts)}\n"
+        "next:\n"
         "  read it, and answer what it asks\n"
         "  policy check               tells what is possible beyond it, and what it states that does not work\n"
         "  policy topology synthesize writes NetworkPolicies that allow just that\n"
@@ -94,21 +96,98 @@ def _above(settings: Settings) -> Path:
     return settings.root if settings.repository == Path(settings.root.anchor) else settings.repository
 
 
-def _drafted(side: Side) -> _Draft:
-    policies = side.overlay.index.all(NetworkPolicy)
-    made = _from_policies(side, policies) if policies else _from_configuration(side)
-    endpoints = connectivity_of(side).endpoints
-    called = names(endpoints)
+def _parts(sides: Sequence[Side]) -> list[_Part]:
+    """Each environment on its own, with the same names in all of them."""
+    called = names(*(connectivity_of(side).endpoints for side in sides))
+    questions: list[str] = []
+    outside = list(declared_outside([side.overlay.index for side in sides], questions))
+    taken = {called(item) for side in sides for item in connectivity_of(side).endpoints if item.is_in_git}
+    parts = []
+    for side in sides:
+        if side.overlay.index.all(NetworkPolicy):
+            parts.append(_from_policies(side, called, outside))
+        else:
+            parts.append(_from_configuration(side, called, taken))
+        _leave_out(parts[-1], side, called)
+    parts[0].open_questions[:0] = questions
+    return parts
+
+
+def _leave_out(part: _Part, side: Side, called: Callable[[Endpoint], str]) -> None:
+    """Takes out the flows that no policy could be written for, and asks about them instead."""
+    by_workload = {id(item.workload): called(item) for item in connectivity_of(side).endpoints if item.workload}
+    reasons = untold(side.overlay.index, lambda item: by_workload[id(item)], part.arrows)
+    kept: list[Arrow] = []
+    left: dict[str, list[Arrow]] = defaultdict(list)
+    for arrow in part.arrows:
+        name = next((end for end in (arrow.source, arrow.destination) if end in reasons), None)
+        (kept if name is None else left[name]).append(arrow)
+    part.arrows = kept
+    part.open_questions.extend(
+        f"not stated, as {reasons[name]}: {'; '.join(map(str, arrows))}" for name, arrows in left.items()
+    )
+
+
+def _joined(parts: Sequence[_Part]) -> _Draft:
+    made = _Draft(open_questions=[question for part in parts for question in part.open_questions])
+    made.open_questions.extend(_differences(parts))
+    workloads = {name for part in parts for name in part.workloads}
+    arrows = {arrow for part in parts for arrow in part.arrows}
+    made.arrows = {arrow for arrow in arrows if _wider(arrow, workloads).isdisjoint(arrows)}
     stated = {name for arrow in made.arrows for name in (arrow.source, arrow.destination)}
-    made.silent = sorted({called(item) for item in endpoints if item.is_in_git} - stated)
+    made.outside = {item.name: item for part in parts for item in part.outside if item.name in stated}
+    made.silent = sorted(workloads - stated)
     return made
 
 
-def _from_policies(side: Side, policies: Sequence[NetworkPolicy]) -> _Draft:
-    made = _Draft("NetworkPolicies")
-    outside = {item.name: item for item in _declared(side.overlay.index, policies, made.open_questions)}
+def _wider(arrow: Arrow, workloads: Set[str]) -> set[Arrow]:
+    """The arrows from or to every workload that the arrow would be a part of; none, if it is one to itself."""
+    if arrow.source == arrow.destination:
+        return set()
+    sources = {arrow.source, EVERY if arrow.source in workloads else arrow.source}
+    destinations = {arrow.destination, EVERY if arrow.destination in workloads else arrow.destination}
+    return {replace(arrow, source=source, destination=end) for source in sources for end in destinations} - {arrow}
+
+
+def _differences(parts: Sequence[_Part]) -> Iterator[str]:
+    """What some environments hold and others do not, although the contract is one for all."""
+    for name in sorted({name for part in parts for name in part.workloads}):
+        having = [part for part in parts if name in part.workloads]
+        if len(having) < len(parts):
+            yield f"{name} is only in {_listed(having)}, and topology.yaml may name only what every environment has"
+    for arrow in sorted({arrow for part in parts for arrow in part.arrows}):
+        able = [part for part in parts if _has_ends(part, arrow, parts)]
+        having = [part for part in able if part.holds(arrow)]
+        if len(having) < len(able):
+            yield f"possible only in {_listed(having)}, and stated for all: {arrow}"
+
+
+def _has_ends(part: _Part, arrow: Arrow, parts: Sequence[_Part]) -> bool:
+    """Whether the environment has the workloads of an arrow; what is outside is there for all."""
+    workloads = {name for each in parts for name in each.workloads}
+    return {arrow.source, arrow.destination} & workloads <= part.workloads
+
+
+def _listed(parts: Iterable[_Part]) -> str:
+    return " and ".join(part.environment for part in parts)
+
+
+def _sources(parts: Sequence[_Part]) -> str:
+    """``NetworkPolicies of dev and prod``: which environments were read, and what of them."""
+    kinds = dict.fromkeys(part.source for part in parts)
+    return ", and ".join(f"{kind} of {_listed(part for part in parts if part.source == kind)}" for kind in kinds)
+
+
+def _workloads(connectivity: Connectivity, called: Callable[[Endpoint], str]) -> set[str]:
+    return {called(item) for item in connectivity.endpoints if item.is_in_git}
+
+
+def _from_policies(side: Side, called: Callable[[Endpoint], str], declared: Iterable[Outside]) -> _Part:
+    home = side.overlay.index.namespaces
+    outside = {item.name: item for item in declared if item.namespace not in home}
     connectivity = connectivity_of(replace(side, topology=Topology("", outside, Cluster(), ())))
-    shown = picture_of(connectivity, names(connectivity.endpoints))
+    made = _Part(side.overlay.name, "NetworkPolicies", _workloads(connectivity, called), list(outside.values()))
+    shown = picture_of(connectivity, called)
     for arrow in shown.arrows:
         ends = (arrow.source, arrow.destination)
         if any(not _is_stated(name, shown.nodes, outside) for name in ends):
@@ -116,16 +195,13 @@ def _from_policies(side: Side, policies: Sequence[NetworkPolicy]) -> _Draft:
         elif arrow.is_certain:
             made.arrows.append(arrow)
         else:
-            made.open_questions.append(f"depends on labels or on the network plugin: {arrow}")
-    made.arrows.extend(_among_themselves(connectivity))
-    used = {name for arrow in made.arrows for name in (arrow.source, arrow.destination)}
-    made.outside = [item for name, item in sorted(outside.items()) if name in used]
+            made.open_questions.append(f"more than is stated here, by labels or the network plugin: {arrow}")
+    made.arrows.extend(_among_themselves(connectivity, called))
     return made
 
 
-def _among_themselves(connectivity: Connectivity) -> Iterator[Arrow]:
+def _among_themselves(connectivity: Connectivity, called: Callable[[Endpoint], str]) -> Iterator[Arrow]:
     """Workloads whose pods reach each other by a rule that is for them alone, as replicas of a database do."""
-    called = names(connectivity.endpoints)
     for number in filter(connectivity.population.has_pods_besides, range(connectivity.population.in_git)):
         if not any(set(rule.peers.numbers or ()) == {number} for rule in connectivity.sides["ingress"].rules(number)):
             continue
@@ -139,91 +215,22 @@ def _is_stated(name: str, nodes: Mapping[str, NodeKind], outside: Mapping[str, O
     return name == EVERY or name in outside or nodes[name] is NodeKind.WORKLOAD
 
 
-def _declared(index: Index, policies: Iterable[NetworkPolicy], questions: list[str]) -> Iterator[Outside]:
-    """What the peers of policies name that is not in Git, each under a name of its own."""
-    taken = {item.name for item in index.workloads}
-    seen: set[object] = set()
-    cidrs: list[Network] = []
-    for policy in policies:
-        rules: list[NetworkPolicyIngressRule | NetworkPolicyEgressRule] = [*(policy.spec.ingress or ())]
-        rules += policy.spec.egress or ()
-        for rule in rules:
-            for peer in rule.peers or ():
-                if peer.ip_block is not None:
-                    cidrs.extend(_networks([peer.ip_block.get("cidr"), *(peer.ip_block.get("except") or [])]))
-                    continue
-                made = _pods(index, peer, questions)
-                if made is not None and (key := _stated(made)) not in seen:
-                    seen.add(key)
-                    yield _named(made, taken)
-    whole = tuple(network for network in _WHOLE if network in cidrs) or _WHOLE
-    yield _named(Outside("internet", None, {}, whole, (), _NOWHERE), taken)
-    for network in sorted(set(cidrs) - set(whole), key=str):
-        yield _named(Outside(_range_name(network), None, {}, (network,), (), _NOWHERE), taken)
-
-
-def _stated(item: Outside) -> object:
-    """The same for pods that are declared alike; it can be hashed."""
-    return item.namespace, tuple(sorted(item.labels.items())), tuple(sorted(item.namespace_labels.items()))
-
-
-def _range_name(network: Network) -> str:
-    """``192.0.2.10`` for a single address, ``10.0.0.0-8`` for more."""
-    text = str(network.network_address) if network.num_addresses == 1 else str(network)
-    return re.sub("[:/]+", "-", text).strip("-")
-
-
-def _networks(texts: Iterable[object]) -> Iterator[Network]:
-    for text in texts:
-        try:
-            yield ip_network(str(text), strict=False)
-        except ValueError:
-            continue  # policy check reports it
-
-
-def _pods(index: Index, peer: NetworkPolicyPeer, questions: list[str]) -> Outside | None:
-    """The pods of a namespace that is not in Git; None where the peer means others, or cannot be told."""
-    selector = peer.namespace_selector
-    if selector is None or selector.is_empty:
-        return None
-    labels = selector.match_labels or {}
-    name = next((labels[key] for key in _NAMESPACE_NAMES if key in labels), None)
-    pods = peer.pod_selector
-    if name is None or selector.match_expressions or (pods is not None and pods.match_expressions):
-        questions.append(f"a policy admits namespaces by {selector}: state under outside what is there, {_HOW}")
-        return None
-    if name in index.namespaces:
-        return None
-    own = dict(pods.match_labels or {}) if pods is not None else {}
-    called = next((own[key] for key in _NAMES if key in own), name)
-    of_namespace = {key: value for key, value in labels.items() if key != _NAMESPACE_NAMES[0]}
-    return Outside(DNS.name if own == DNS.labels else called, name, own, (), (), _NOWHERE, of_namespace)
-
-
-def _named(item: Outside, taken: set[str]) -> Outside:
-    """Under a name that nothing else has."""
-    base = item.name if _WORD.fullmatch(item.name) else (item.namespace or "outside")
-    candidates = [base, f"{item.namespace}.{base}", *(f"{base}-{number}" for number in range(2, len(taken) + 3))]
-    name = next(each for each in candidates if each not in taken)
-    taken.add(name)
-    return structs.replace(item, name=name)
-
-
-def _from_configuration(side: Side) -> _Draft:
+def _from_configuration(side: Side, called: Callable[[Endpoint], str], workloads: Set[str]) -> _Part:
+    """``workloads`` are the names of those of all environments."""
     found = flows_of_configuration(side.overlay.index)
-    made = _Draft("hosts in the configuration", open_questions=list(found.questions))
-    called = names(connectivity_of(side).endpoints)
     by_workload = {id(item.workload): called(item) for item in connectivity_of(side).endpoints if item.workload}
+    made = _Part(side.overlay.name, "hosts in the configuration", set(by_workload.values()))
+    made.open_questions.extend(found.questions)
     for (source, destination), ports in found.calls.items():
         made.arrows.append(Arrow(by_workload[source], by_workload[destination], described(port_set(ports))))
-    taken = set(by_workload.values())
+    taken = set(workloads)
     if found.asking:
-        dns = _named(DNS, taken)
+        dns = named(DNS, taken)
         made.outside.append(dns)
         made.arrows.extend(Arrow(by_workload[source], dns.name, "UDP 53, TCP 53") for source in found.asking)
     if found.entered:
-        controller = _named(
-            Outside("ingress-controller", "ingress-nginx", {_NAMES[0]: "ingress-nginx"}, (), (), _NOWHERE), taken
+        controller = named(
+            Outside("ingress-controller", "ingress-nginx", {NAMES[0]: "ingress-nginx"}, (), (), NOWHERE), taken
         )
         made.outside.append(controller)
         made.open_questions.append(f"{controller.name} is a guess: where do its pods run, and with which labels?")
@@ -232,20 +239,19 @@ def _from_configuration(side: Side) -> _Draft:
     return made
 
 
-def _text(made: _Draft, side: Side) -> str:
+def _text(made: _Draft, parts: Sequence[_Part]) -> str:
     lines = [
         "# Who may talk to whom. What is not written here must be impossible, and what is written must work.",
-        f"# A draft from the {made.source} of {one_line(side.overlay.name)}: it says what is, not what should be.",
+        f"# A draft from {one_line(_sources(parts))}: it says what is, not what should be.",
     ]
     lines += [f"# - {one_line(question)}" for question in dict.fromkeys(made.open_questions)]
     if made.outside:
         lines += ["", "# What is not in Git.", "outside:"]
-        lines += [
-            f"  {scalar(item.name)}: {_inline(item)}" for item in sorted(made.outside, key=lambda item: item.name)
-        ]
+        lines += [f"  {scalar(name)}: {_inline(item)}" for name, item in sorted(made.outside.items())]
     lines += [
         "",
-        "# The address ranges of the cluster, which an ipBlock may hold without meaning to:",
+        "# State the address ranges of the cluster: an ipBlock may hold them without meaning to, and no policy is",
+        "# written for what is outside and holds private addresses, before they are known.",
         "# cluster: {pods: [10.244.0.0/16], services: [10.96.0.0/12], nodes: [192.0.2.0/24]}",
         "",
         "# A port by name or number is the pod's, not the Service's.",
@@ -253,7 +259,7 @@ def _text(made: _Draft, side: Side) -> str:
     flows = list(_flow_lines(made.arrows))
     lines += ["flows:", *flows] if flows else ["flows: []"]
     if made.silent:
-        lines += ["", "# Talks to nobody, and nobody to it: is that so?", "silent:"]
+        lines += ["", "# No flow above names these: is it so that they talk to nobody, and nobody to them?", "silent:"]
         lines += [f"  - {scalar(name)}" for name in made.silent]
     return "\n".join(lines) + "\n"
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from ipaddress import ip_address, summarize_address_range
 from pathlib import Path
 from typing import Any
@@ -45,6 +45,7 @@ from policy.connectivity.sides import Grants as Granted
 from policy.connectivity.stated import Stated
 from policy.connectivity.topology import Outside, Topology
 from policy.errors import PolicyError
+from policy.findings import Field
 from policy.manifests.index import Index
 from policy.manifests.resources import NetworkPolicy
 from policy.manifests.workloads import Workload
@@ -104,7 +105,7 @@ def _holds(file: Path, text: str) -> bool:
 
 class _Synthesis:
     def __init__(self, side: Side) -> None:
-        self._index: Index = side.overlay.index
+        self._overlay, self._index = side.overlay, side.overlay.index
         self._topology: Topology = side.topology
         connectivity = connectivity_of(side)
         self._population, self._table = connectivity.population, connectivity.table
@@ -134,8 +135,9 @@ class _Synthesis:
             for number in range(self._population.in_git):
                 endpoint = self._population.endpoint(number)
                 if endpoint.namespace == namespace and endpoint.workload and not endpoint.host_network:
-                    path = self._folder(home, endpoint) / FILE_NAME
-                    found[path] = yaml_text(self._of_workload(number, endpoint, endpoint.workload, shared))
+                    made = self._of_workload(number, endpoint, endpoint.workload, shared)
+                    if made is not None:
+                        found[self._folder(home, endpoint) / FILE_NAME] = yaml_text(made)
         return dict(sorted(found.items()))
 
     def _folder(self, home: Path, endpoint: Endpoint) -> Path:
@@ -143,10 +145,21 @@ class _Synthesis:
         twins = [item for item in self._index.workloads_in(endpoint.namespace) if item.name == endpoint.name]
         return home / (endpoint.name if len(twins) == 1 else f"{endpoint.name}-{endpoint.kind.lower()}")
 
-    def _of_workload(self, number: int, endpoint: Endpoint, workload: Workload, shared: int | None) -> dict[str, Any]:
+    def _of_workload(
+        self, number: int, endpoint: Endpoint, workload: Workload, shared: int | None
+    ) -> dict[str, Any] | None:
+        """The policy of a workload; None where that of one before it, with the same labels and flows, selects it."""
+        rules = self._rules(number, shared)
+
+        def has_the_same(other: Workload) -> bool:
+            return other is workload or self._rules(self._population.number_of[id(other)], shared) == rules
+
+        selector = self._selecting(workload, has_the_same, "their flows differ")
+        if self._selected(workload, selector)[0] is not workload:
+            return None
         labels = {key: value for key in _DESCRIBING if isinstance(value := workload.resource.labels.get(key), str)}
         name = self._folder(Path(), endpoint).name
-        return self._policy(name, workload.namespace, self._selecting(workload), labels, self._rules(number, shared))
+        return self._policy(name, workload.namespace, selector, labels, rules)
 
     def _policy(
         self,
@@ -235,12 +248,20 @@ class _Synthesis:
             if everyone & population.pods & ~left == 0:
                 left &= ~everyone
                 yield _in_namespace(namespace, own.namespace, {"podSelector": {}})
-        for number in sorted(members(left), key=lambda item: str(population.endpoint(item))):
+        meant = left
+        while left:
+            number = min(members(left), key=lambda item: str(population.endpoint(item)))
+            left &= ~(1 << number)
             endpoint = population.endpoint(number)
-            if endpoint.host_network:
-                raise PolicyError(f"{endpoint} is on the network of its node: no policy can name it")
             if endpoint.workload is not None:
-                selector: dict[str, Any] = {"podSelector": {"matchLabels": self._selecting(endpoint.workload)}}
+                self._must_be_selectable(endpoint.workload)
+                labels = self._selecting(
+                    endpoint.workload,
+                    lambda other: bool(meant >> population.number_of[id(other)] & 1),
+                    f"{own} has flows with some of them only",
+                )
+                left &= ~bits_of(population.number_of[id(each)] for each in self._selected(endpoint.workload, labels))
+                selector: dict[str, Any] = {"podSelector": {"matchLabels": labels}}
                 yield _in_namespace(endpoint.namespace, own.namespace, selector)
             elif endpoint.type is EndpointKind.OUTSIDE_PODS:
                 selector = {"podSelector": {"matchLabels": dict(endpoint.labels)} if endpoint.labels else {}}
@@ -284,17 +305,47 @@ class _Synthesis:
         parts = [(network, range_of(network)) for network in networks]
         return [text for text, part in parts if block != part and has_all(block, part)]
 
-    def _selecting(self, workload: Workload) -> dict[str, str]:
-        """The fewest labels that select the pods of this workload and no others of its namespace."""
+    def _selecting(self, workload: Workload, may_be: Callable[[Workload], bool], why: str) -> dict[str, str]:
+        """The fewest labels that select the pods of this workload and, of its namespace, of none that may not be.
+
+        Raises:
+            PolicyError: there are none; ``why`` says what keeps the others apart.
+        """
         labels = workload.pod_labels
         candidates: list[dict[str, str]] = [{key: labels[key]} for key in _PREFERRED if key in labels]
         if workload.selector is not None and workload.selector.match_labels:
             candidates.append(dict(workload.selector.match_labels))
         candidates += [{key: value} for key, value in sorted(labels.items())] + [dict(labels)]
-        for candidate in candidates:
-            if candidate and len(self._index.selected(workload.namespace, candidate)) == 1:
+        found = [each for each in candidates if each]
+        for candidate in found:
+            if len(self._selected(workload, candidate)) == 1:
                 return candidate
-        raise PolicyError(f"the labels of the pods of {workload.ref} do not tell them from others of its namespace")
+        for candidate in found:
+            if all(map(may_be, self._selected(workload, candidate))):
+                return candidate
+        others = [item for item in self._selected(workload, labels) if not may_be(item)]
+        of = f" from those of {others[0].ref}, and {why}" if labels else ": they have none"
+        raise self._error(
+            workload.field("metadata", "name"),
+            f"the labels of the pods of {workload.ref} do not tell them{of}; give its pod template a label of its own",
+        )
+
+    def _selected(self, workload: Workload, labels: Mapping[str, str]) -> list[Workload]:
+        """The workloads beside this one, itself too, whose pods a podSelector with the labels selects."""
+        found = self._index.selected(workload.namespace, labels)
+        return [item for item in found if not item.pod.host_network]
+
+    def _must_be_selectable(self, workload: Workload) -> None:
+        if workload.pod.host_network:
+            raise self._error(
+                workload.pod_field("hostNetwork"),
+                f"{workload.ref} is on the host's network, so no policy can name it: take it out of the flows and name "
+                "it under silent, or state the addresses of its nodes under outside, and flows with those",
+            )
+
+    def _error(self, at: Field, message: str) -> PolicyError:
+        place, _ = self._overlay.place(at)
+        return PolicyError(message, file=place.file, line=place.line)
 
 
 def _common_wave(index: Index) -> str:

@@ -175,3 +175,132 @@ def test_manifests_without_workloads_are_one_sentence(tmp_path: Path, run: Run) 
 
     assert (code, out) == (2, "")
     assert error.endswith("holds no workload\n")
+
+
+HTTPS = """\
+podSelector: {matchLabels: {app: web}}
+policyTypes: [Egress]
+egress:
+  - to: [{ipBlock: {cidr: 203.0.113.0/24}}]
+    ports: [{port: 443}]
+"""
+
+
+@pytest.fixture
+def environments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working folder, with the environments dev and prod; dev has a workload and a flow more."""
+    write(tmp_path / "dev", *SHOP, deployment("mailer"), policy("https", HTTPS))
+    write(tmp_path / "prod", *SHOP)
+    (tmp_path / "policy.toml").write_text('[environments]\ndev = "dev"\nprod = "prod"\n', encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_without_a_path_all_environments_are_drafted_together(environments: Path, run: Run) -> None:
+    code, said, _ = run("topology", "init")
+
+    text = (environments / "topology.yaml").read_text(encoding="utf-8")
+    assert code == 0
+    assert said.startswith("topology.yaml is written: 2 flows from NetworkPolicies of dev and prod\n")
+    assert flows(text) == ["web -> 203.0.113.0-24 : TCP 443", "web -> db : TCP 5432"]
+    assert yaml.safe_load(text)["silent"] == ["mailer"]
+
+
+@pytest.mark.usefixtures("environments")
+def test_what_not_every_environment_holds_is_asked(run: Run) -> None:
+    _, text, _ = run("topology", "init", "--stdout")
+
+    assert "# - possible only in dev, and stated for all: web -> 203.0.113.0-24 : TCP 443\n" in text
+    assert "# - mailer is only in dev, and topology.yaml may name only what every environment has\n" in text
+    assert run("topology", "init", "prod", "--stdout")[1].count("# - ") == 0
+
+
+def test_environments_with_and_without_policies_are_named_apart(environments: Path, run: Run) -> None:
+    env = "env: [{name: DATABASE_URL, value: 'postgres://db:5432/shop'}]\n"
+    write(environments / "dev", deployment("web", env=env), deployment("db"), SERVICE)
+
+    _, text, _ = run("topology", "init", "--stdout")
+
+    assert "# A draft from hosts in the configuration of dev, and NetworkPolicies of prod: " in text
+
+
+def test_one_flow_is_one_flow(tmp_path: Path, run: Run) -> None:
+    said = run("topology", "init", write(tmp_path, *SHOP))[1]
+
+    assert ": 1 flow from NetworkPolicies of " in said
+
+
+def test_what_is_silent_is_not_said_to_be_closed(tmp_path: Path, run: Run) -> None:
+    everywhere = "podSelector: {matchLabels: {app: db}}\ningress: [{from: [{namespaceSelector: {}}]}]\n"
+
+    _, text, _ = run("topology", "init", write(tmp_path, deployment("db"), DENY, policy("all", everywhere)), "--stdout")
+
+    assert "# - open today, and not stated here: pods of other namespaces -> db : all\n" in text
+    assert "# No flow above names these: is it so that they talk to nobody, and nobody to them?\nsilent:\n" in text
+
+
+def test_a_namespace_in_git_is_no_question(tmp_path: Path, run: Run) -> None:
+    peer = (
+        "{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: shop}}, "
+        "podSelector: {matchExpressions: [{key: app, operator: In, values: [web]}]}}"
+    )
+    ingress = f"podSelector: {{matchLabels: {{app: db}}}}\ningress: [{{from: [{peer}], ports: [{{port: 5432}}]}}]\n"
+    folder = write(tmp_path, *SHOP[:4], policy("db", ingress))
+
+    _, text, _ = run("topology", "init", folder, "--stdout")
+
+    assert flows(text) == ["web -> db : TCP 5432"]
+    assert "# - " not in text
+
+
+CRON_JOB = """\
+apiVersion: batch/v1
+kind: CronJob
+metadata: {name: NAME, namespace: shop}
+spec:
+  schedule: "0 3 * * *"
+  jobTemplate:
+    spec:
+      template:
+        metadata: {labels: {app: jobs}}
+        spec: {containers: [{name: job, image: "job:1", env: [{name: DATABASE_URL, value: "postgres://HOST:5432/shop"}]}]}
+"""
+HOST_NETWORK = """\
+apiVersion: apps/v1
+kind: DaemonSet
+metadata: {name: agent, namespace: shop}
+spec:
+  selector: {matchLabels: {app: agent}}
+  template:
+    metadata: {labels: {app: agent}}
+    spec:
+      hostNetwork: true
+      containers: [{name: agent, image: "agent:1", env: [{name: DATABASE_URL, value: "postgres://db:5432/shop"}]}]
+"""
+
+
+def cron_job(name: str, host: str) -> str:
+    return CRON_JOB.replace("NAME", name).replace("HOST", host)
+
+
+@pytest.mark.parametrize(
+    ("others", "question"),
+    [
+        ([HOST_NETWORK], "agent is on the host's network, where no NetworkPolicy holds: agent -> db : TCP 6432; "),
+        (
+            [cron_job("one", "db"), cron_job("two", "localhost")],
+            "the labels of the pods of one do not tell them from those of two: one -> db : TCP 6432; ",
+        ),
+        ([cron_job("one", "db"), cron_job("two", "db")], ""),
+    ],
+    ids=["host network", "same labels, other flows", "same labels, same flows"],
+)
+def test_policies_can_be_written_from_a_draft(others: list[str], question: str, tmp_path: Path, run: Run) -> None:
+    folder = write(tmp_path, deployment("db"), SERVICE, *others)
+
+    assert run("topology", "init", folder)[0] == 0
+    code, _, error = run("topology", "synthesize", folder)
+
+    text = (folder / "topology.yaml").read_text(encoding="utf-8")
+    assert (code, error) == (0, "")
+    assert (f"# - not stated, as {question}" in text) if question else ("# - " not in text)

@@ -187,7 +187,23 @@ def test_files_are_written_once_and_never_over_others(tmp_path: Path, run: Run) 
         (
             'flows: ["a -> web : 80"]\n',
             [deployment("web"), deployment("a").replace("app: a", "app: web")],
-            "do not tell them from others of its namespace",
+            "all.yaml:15: the labels of the pods of Deployment/a do not tell them from those of Deployment/web, and "
+            "web has flows with some of them only; give its pod template a label of its own",
+        ),
+        (
+            'flows: ["a -> db : 80"]\n',
+            [deployment("web"), deployment("a").replace("app: a", "app: web"), deployment("db")],
+            "all.yaml:3: the labels of the pods of Deployment/web do not tell them from those of Deployment/a, and "
+            "their flows differ; give its pod template a label of its own",
+        ),
+        (
+            'flows: ["agent -> web : 80"]\n',
+            [
+                deployment("web"),
+                deployment("agent").replace("      containers:", "      hostNetwork: true\n      containers:"),
+            ],
+            "all.yaml:21: Deployment/agent is on the host's network, so no policy can name it: take it out of the "
+            "flows and name it under silent, or state the addresses of its nodes under outside, and flows with those",
         ),
     ],
 )
@@ -238,3 +254,18 @@ def test_addresses_that_pods_may_have_are_not_opened_by_guess(tmp_path: Path, ru
     code, text, _ = run("topology", "synthesize", folder)
     [rule] = [item["spec"]["egress"] for item in yaml.safe_load_all(text) if item["metadata"]["name"] == "web"]
     assert (code, rule[0]["to"]) == (0, [{"ipBlock": {"cidr": "0.0.0.0/0", "except": ["10.0.0.0/16"]}}])
+
+
+def test_workloads_with_the_same_labels_and_flows_share_a_policy(tmp_path: Path, run: Run) -> None:
+    contract = 'flows: ["one, two -> db : TCP 5432"]\nsilent: [web]\n'
+    twins = [deployment("one"), deployment("two").replace("app: two", "app: one")]
+    folder = write(tmp_path, *twins, deployment("db"), deployment("web"), topology=contract)
+
+    code, text, _ = run("topology", "synthesize", folder)
+
+    (folder / "policies.yaml").write_text(text, encoding="utf-8")
+    documents = [(folder / name).read_text(encoding="utf-8") for name in ("all.yaml", "policies.yaml")]
+    found = proof(documents, folder / "topology.yaml")
+    assert code == 0
+    assert [item["metadata"]["name"] for item in yaml.safe_load_all(text)] == ["db", "one", "default-deny", "web"]
+    assert (found.leaks, found.broken) == ((), ())

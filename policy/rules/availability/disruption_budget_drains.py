@@ -77,9 +77,10 @@ def _numbers(budget: PodDisruptionBudget, found: Room) -> Iterator[Finding]:
     elif found.pods and not found.allowed:
         sources = "; ".join(f"{replicas.workload.ref}: {replicas.source}" for replicas in found.replicas)
         counted = f" ({sources})" if sources else ""
+        pods = "1 pod" if found.pods == 1 else f"{found.pods} pods"
         yield Finding(
             at=at,
-            message=f"{says} keeps {found.kept} of as few as {found.pods} pods{counted}: none of them may be evicted",
+            message=f"{says} keeps {found.kept} of as few as {pods}{counted}: none of them may be evicted",
             fix=_FIX,
             related=tuple(replicas.at for replicas in found.replicas),
         )

@@ -4,6 +4,10 @@ A peer with only a podSelector means pods of the policy's own namespace. Two ite
 namespaceSelector and a podSelector in one item mean both at once. An item that admits nobody is a typo, a service that
 is gone, or the half of an item that was torn in two.
 
+Two applications may share a namespace: pods that another environment of the same run puts into it are somebody. The
+variants of one application do not vouch for each other, as dev and prod: they have a workload (kind, namespace and
+name) in common, which no cluster holds twice.
+
 A namespace that is neither in Git nor under `outside` in topology.yaml is reported where there is a topology.yaml;
 without one, nothing is known of other namespaces, and nothing is said. Peers that the API server refuses (`{}`, an
 ipBlock beside a selector, an address that is none, `except` outside of its `cidr`) admit nobody and are errors.

@@ -5,6 +5,10 @@ of another namespace of the overlay, it stands in the wrong one; where a label h
 have, it is a typo. What operators make of other objects is not known here: declare such pods as outside in
 topology.yaml. An expression that the API server refuses is reported too.
 
+Two applications may share a namespace: where another environment of the same run puts such pods into it, the policy is
+meant for them. The variants of one application do not vouch for each other, as dev and prod: they have a workload
+(kind, namespace and name) in common, which no cluster holds twice.
+
 Why: the policy protects nobody, and opens nothing. Everybody believes that it does.
 
 Fix: correct the labels or the namespace, or remove the policy.

@@ -112,7 +112,8 @@ def _reason(idle: Idle) -> str:
         if field in ("images", "imageTags"):
             return _about_image(idle, node)
         if field == "replicas":
-            return f"{node.text('name')} has {node.text('count')} replicas without it"
+            count = node.text("count")
+            return f"{node.text('name')} has {count} {'replica' if count == '1' else 'replicas'} without it"
         selecting = node.fields.get("select" if field == "replacements" else "target")
         if isinstance(selecting, Map) and not any(Selector.read(selecting).selects(each) for each in idle.objects):
             return "it selects no object"
