@@ -109,7 +109,8 @@ def _parts(sides: Sequence[Side]) -> list[_Part]:
         else:
             parts.append(_from_configuration(side, called, taken))
         _leave_out(parts[-1], side, called)
-    parts[0].open_questions[:0] = questions
+    for part in parts:
+        part.open_questions[:0] = questions
     return parts
 
 
@@ -129,8 +130,7 @@ def _leave_out(part: _Part, side: Side, called: Callable[[Endpoint], str]) -> No
 
 
 def _joined(parts: Sequence[_Part]) -> _Draft:
-    made = _Draft(open_questions=[question for part in parts for question in part.open_questions])
-    made.open_questions.extend(_differences(parts))
+    made = _Draft(open_questions=[*_questions(parts), *_differences(parts)])
     workloads = {name for part in parts for name in part.workloads}
     arrows = {arrow for part in parts for arrow in part.arrows}
     made.arrows = {arrow for arrow in arrows if _wider(arrow, workloads).isdisjoint(arrows)}
@@ -138,6 +138,13 @@ def _joined(parts: Sequence[_Part]) -> _Draft:
     made.outside = {item.name: item for part in parts for item in part.outside if item.name in stated}
     made.silent = sorted(workloads - stated)
     return made
+
+
+def _questions(parts: Sequence[_Part]) -> Iterator[str]:
+    """Each question once, with the environments that raise it, where others do not."""
+    for question in dict.fromkeys(question for part in parts for question in part.open_questions):
+        asking = [part for part in parts if question in part.open_questions]
+        yield question if len(asking) == len(parts) else f"in {_listed(asking)}: {question}"
 
 
 def _wider(arrow: Arrow, workloads: Set[str]) -> set[Arrow]:
@@ -244,7 +251,7 @@ def _text(made: _Draft, parts: Sequence[_Part]) -> str:
         "# Who may talk to whom. What is not written here must be impossible, and what is written must work.",
         f"# A draft from {one_line(_sources(parts))}: it says what is, not what should be.",
     ]
-    lines += [f"# - {one_line(question)}" for question in dict.fromkeys(made.open_questions)]
+    lines += [f"# - {one_line(question)}" for question in made.open_questions]
     if made.outside:
         lines += ["", "# What is not in Git.", "outside:"]
         lines += [f"  {scalar(name)}: {_inline(item)}" for name, item in sorted(made.outside.items())]

@@ -184,12 +184,16 @@ egress:
   - to: [{ipBlock: {cidr: 203.0.113.0/24}}]
     ports: [{port: 443}]
 """
+TO_MAILER = """\
+podSelector: {matchLabels: {app: mailer}}
+ingress: [{from: [{namespaceSelector: {}, podSelector: {matchLabels: {app: report}}}], ports: [{port: 80}]}]
+"""
 
 
 @pytest.fixture
 def environments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The working folder, with the environments dev and prod; dev has a workload and a flow more."""
-    write(tmp_path / "dev", *SHOP, deployment("mailer"), policy("https", HTTPS))
+    write(tmp_path / "dev", *SHOP, deployment("mailer"), policy("https", HTTPS), policy("mail", TO_MAILER))
     write(tmp_path / "prod", *SHOP)
     (tmp_path / "policy.toml").write_text('[environments]\ndev = "dev"\nprod = "prod"\n', encoding="utf-8")
     monkeypatch.chdir(tmp_path)
@@ -211,6 +215,8 @@ def test_what_not_every_environment_holds_is_asked(run: Run) -> None:
     _, text, _ = run("topology", "init", "--stdout")
 
     assert "# - possible only in dev, and stated for all: web -> 203.0.113.0-24 : TCP 443\n" in text
+    opened = "pods of other namespaces -> mailer : TCP 80 (perhaps)"
+    assert f"# - in dev: open today, and not stated here: {opened}\n" in text
     assert "# - mailer is only in dev, and topology.yaml may name only what every environment has\n" in text
     assert run("topology", "init", "prod", "--stdout")[1].count("# - ") == 0
 
