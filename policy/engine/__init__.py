@@ -64,7 +64,7 @@ def check(
         baseline.coverage = coverage_of(overlays, ran, judged.skipped, settings)
     has_read_all = not errors and not outcome.error and not unread and not any(overlay.errors for overlay in overlays)
     unneeded = list(stale(exceptions, rules)) if is_whole_run and has_read_all else []
-    skipped = [*judged.skipped, *no_objects(overlays), *lost_fields(overlays, settings, rules)]
+    skipped = [*judged.skipped, *no_objects(overlays, settings), *lost_fields(overlays, settings, rules)]
     by_target = {id(overlay.target): overlay for overlay in overlays}
     return Result(
         overlays=tuple(_overlay_result(target, by_target, errors, outcome) for target in targets),

@@ -93,12 +93,14 @@ def lost_fields(overlays: Sequence[Overlay], settings: Settings, rules: Sequence
             yield LocatedSkip(schema_valid.RULE.id, (overlay.name,), resource.ref, reason)
 
 
-def no_objects(overlays: Sequence[Overlay]) -> Iterator[LocatedSkip]:
+def no_objects(overlays: Sequence[Overlay], settings: Settings) -> Iterator[LocatedSkip]:
     """What no rule looks at, which is said: documents without a kind and an API version, and Helm charts."""
+    contract = settings.topology_file
     for overlay in overlays:
         reasons = [f"{path} is a Helm chart: check what it renders" for path in overlay.target.charts]
-        if overlay.unjudged:
-            first, *more = overlay.unjudged
+        unjudged = [place for place in overlay.unjudged if settings.repository / place.file != contract]
+        if unjudged:
+            first, *more = unjudged
             are = (
                 f"and {len(more)} more are no Kubernetes objects: they have"
                 if more

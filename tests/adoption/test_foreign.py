@@ -40,6 +40,22 @@ def test_a_monorepo_is_checked_from_its_root(root: Path, capsys: pytest.CaptureF
     ]
 
 
+def test_the_contract_among_the_manifests_is_not_told_as_no_object(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (root / "pod.yaml").write_text("apiVersion: v1\nkind: Pod\nmetadata: {name: web}\nspec: {containers: []}\n")
+    (root / "topology.yaml").write_text("flows: []\nsilent: [web]\n")
+    (root / "notes.yaml").write_text("notes: []\n")
+
+    _, out, _ = said(capsys, "check", ".", "--only", "schema-valid", "--format", "json")
+
+    document = json.loads(out)
+    assert [skip["reason"] for skip in document["notChecked"]] == [
+        "notes.yaml:1 is no Kubernetes object: it has no apiVersion and kind"
+    ]
+    assert document["errors"] == []
+
+
 def test_charts_beside_overlays_stop_nothing(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     trees.chart(trees.overlays(root))
 
