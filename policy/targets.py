@@ -73,6 +73,7 @@ def targets(arguments: Sequence[str], settings: Settings) -> list[Target]:
             found.append(_of_name(argument, settings.root / _named(settings)[argument]))
         else:
             raise PolicyError(_unknown(argument, settings))
+    files = list({os.path.realpath(file): file for file in files}.values())  # what is named twice is read once
     if files:
         name = str(files[0]) if len(files) == 1 else f"{len(files)} files"
         found.append(Target(name, TargetKind.MANIFESTS, files[0].parent, tuple(files)))

@@ -9,6 +9,8 @@ from policy.patterns import Pattern
 
 _CONFLICT = Pattern(r"^(?:<{7}|>{7})(?:[ \t].*)?$", re.MULTILINE)
 _TABBED = Pattern(r"[ ]*\t")
+_TEMPLATE = Pattern(r"^[ ]*(?:- )?\{\{-?[ ]*[A-Za-z.$/(].*\}\}", re.MULTILINE)
+_NO_END = "found unexpected end of stream"
 _NO_TOKEN = "found character that cannot start any token"
 _FLOW = ("{", "[")
 
@@ -32,6 +34,12 @@ def fault(text: str, error: Any) -> tuple[str, int | None]:
     problem = next((each for each in said if each), str(error).partition("\n")[0])
     if mark is None:
         return f"not valid YAML: {problem}", _line_of(text, getattr(error, "position", None))
+    template = _TEMPLATE.search(text)
+    if template:
+        rendered = "a template, which becomes YAML when it is rendered: check what it renders"
+        return rendered, text.count("\n", 0, template.start())
+    if problem == _NO_END and "quoted scalar" in str(getattr(error, "context", "")):
+        return "not valid YAML: a quote that is opened here is not closed", error.context_mark.line
     lines = text.splitlines()
     line = lines[mark.line] if mark.line < len(lines) else ""
     # JSON may be indented with tabs, and so may what stands in brackets.

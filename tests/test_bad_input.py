@@ -132,6 +132,14 @@ OVERLAY: dict[str, dict[str, str | bytes]] = {
         "config.yaml": f"{CONFIG}---\n{TABBED}",
     },
     "a tab in a kustomization": {"kustomization.yaml": "resources:\n\t- a\n"},
+    "a template among manifests": {
+        "kustomization.yaml": "resources: [config.yaml]\n",
+        "config.yaml": f"{CONFIG}---\n{{{{- if .Values.web }}}}\n{CONFIG}{{{{- end }}}}\n",
+    },
+    "a quote that is not closed": {
+        "kustomization.yaml": "resources: [config.yaml]\n",
+        "config.yaml": f"{CONFIG}---\nkind: 'ConfigMap\nmetadata: {{}}\n",
+    },
     "a path with a null character": {"kustomization.yaml": 'resources:\n  - "a\\0b"\n'},
     "a path that is too long": {"kustomization.yaml": f"resources:\n  - {'x' * 300}\n"},
 }
@@ -162,6 +170,8 @@ EXPECTED = {
     "a conflict in a kustomization": "kustomization.yaml:2: an unresolved merge conflict: <<<<<<< HEAD",
     "a tab in a manifest": "config.yaml:15: a tab is used as indentation, where YAML takes spaces only",
     "a tab in a kustomization": "kustomization.yaml:2: a tab is used as indentation, where YAML takes spaces only",
+    "a template among manifests": "config.yaml:9: a template, which becomes YAML when it is rendered",
+    "a quote that is not closed": "config.yaml:9: not valid YAML: a quote that is opened here is not closed",
     "a path with a null character": "kustomization.yaml:2: resources[0] 'a\\x00b' does not exist",
     "a path that is too long": "kustomization.yaml:2:",
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +10,7 @@ import msgspec
 
 from policy.connectivity.matrix import Connectivity
 from policy.connectivity.neighbours import Neighbours
+from policy.connectivity.selections import NAMESPACE_NAME, matches
 from policy.connectivity.topology import Topology
 from policy.findings import ObjectRef
 from policy.manifests.decode import NotDecodable, convert
@@ -30,7 +31,7 @@ _CLUSTER_WIDE = frozenset(
         "GlobalNetworkPolicy",
     }
 )
-_NAMESPACED = frozenset({"CiliumNetworkPolicy", "NetworkPolicy", "StagedNetworkPolicy"})
+_NAMESPACED = frozenset({"CiliumNetworkPolicy", "NetworkPolicy"})
 _KINDS = _CLUSTER_WIDE | _NAMESPACED
 _GROUPS = ("policy.networking.k8s.io", "cilium.io", "projectcalico.org", "crd.projectcalico.org")
 
@@ -104,9 +105,9 @@ class Isolation:
             found.setdefault(tuple(refs), []).append(namespace)
         return {refs: tuple(namespaces) for refs, namespaces in found.items()}
 
-    def is_unjudged(self, namespace: str) -> bool:
-        """Whether a policy of another kind touches it, so that NetworkPolicies alone do not decide there."""
-        return any(namespace in namespaces for namespaces in self.unjudged.values())
+    def touching(self, namespace: str) -> Sequence[ObjectRef]:
+        """The policies of other kinds that touch a namespace, where NetworkPolicies alone do not decide then."""
+        return next((refs for refs, namespaces in self.unjudged.items() if namespace in namespaces), ())
 
     def _touched(self, resource: Resource) -> Iterator[str]:
         namespaces = self.index.namespaces
@@ -116,11 +117,9 @@ class Isolation:
         selector = _subject(resource.raw)
         for name in namespaces:
             stated = self.index.find(Namespace, "", name)
-            if selector is None or stated is None or selector.matches({**stated.resource.labels, _NAME: name}):
+            labels = {**(stated.resource.labels if stated else {}), **({NAMESPACE_NAME: name} if name else {})}
+            if selector is None or matches(selector, labels, is_known=stated is not None)[0]:
                 yield name
-
-
-_NAME = "kubernetes.io/metadata.name"
 
 
 def _subject(raw: Mapping[str, Any]) -> LabelSelector | None:

@@ -74,7 +74,8 @@ def parts_of_block(peer: NetworkPolicyPeer, ranges: Ranges) -> tuple[AddressSet,
     if not excepted:
         return whole, ()
     if not isinstance(excepted, list):
-        return Refusal(f"except is a list of parts of {cidr}", f"write except: [{excepted}]", ("ipBlock", "except"))
+        fix = f"write except: [{excepted}]" if isinstance(excepted, str) else f"write a list, of each item {_CIDR}"
+        return Refusal(f"except is a list of parts of {cidr}", fix, ("ipBlock", "except"))
     start, end = whole
     parts = []
     for position, item in enumerate(excepted):
@@ -92,14 +93,15 @@ def parts_of_block(peer: NetworkPolicyPeer, ranges: Ranges) -> tuple[AddressSet,
 
 
 def _no_cidr(value: object, *path: str | int) -> Refusal:
-    return Refusal(f"{value!r} is no CIDR like 10.0.0.0/8", f"write {_CIDR}", ("ipBlock", *path))
+    said = repr(value) if isinstance(value, str) else "this"
+    return Refusal(f"{said} is no CIDR like 10.0.0.0/8", f"write {_CIDR}", ("ipBlock", *path))
 
 
 def ports_refusal(port: NetworkPolicyPort) -> Refusal | None:
     """Why the API server refuses a port of a rule."""
-    protocol = port.protocol or "TCP"
+    protocol = "TCP" if port.protocol is None else port.protocol  # only null is TCP, "" is refused
     if protocol not in PROTOCOLS:
-        message = f"{protocol} is no protocol: there are {', '.join(PROTOCOLS)}"
+        message = f"{protocol or repr(protocol)} is no protocol: there are {', '.join(PROTOCOLS)}"
         return Refusal(message, "write TCP, UDP or SCTP", ("protocol",))
     if port.port is not None:
         problem = port_problem(port.port)

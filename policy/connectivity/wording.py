@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from msgspec.structs import replace
+
 from policy.connectivity.addresses import has_all, range_of, texts
 from policy.connectivity.endpoints import Endpoint, EndpointKind
 from policy.connectivity.policies import PEERS, Direction
 from policy.connectivity.ports import FIRST_PORT, LAST_PORT, PortSet
 from policy.connectivity.selections import NAMESPACE_NAME
 from policy.connectivity.topology import Cluster
-from policy.findings import ObjectRef
+from policy.findings import Finding, ObjectRef, Severity
 from policy.manifests.index import Index
 
 _MOST_NAMED = 3
@@ -33,6 +35,14 @@ def not_understood(policies: Sequence[ObjectRef], namespaces: Sequence[str]) -> 
     return f"{named}{more} {many if policies[1:] else one} is not known, so nothing is proven" + (
         f" of namespace {where}" if where else ""
     )
+
+
+def unless(policies: Sequence[ObjectRef], finding: Finding) -> Finding:
+    """The finding, as a warning where policies of other kinds may see to what it says."""
+    if not policies:
+        return finding
+    message = f"{finding.message}, unless {policies[0]} sees to it, which is not understood"
+    return replace(finding, message=message, severity=Severity.WARNING)
 
 
 def rule_text(direction: Direction, end: Endpoint, other: Endpoint, ports: PortSet, cluster: Cluster) -> str:

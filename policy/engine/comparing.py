@@ -69,7 +69,9 @@ def _mismatches(problem: SchemaProblem, overlay: Overlay, resource: Resource) ->
     if not repeated:  # any other problem, or keys that differ in writing only: yes and true
         yield schema_valid.Mismatch(Field(resource.ref, problem.path), problem.message, problem.versions, problem.fix)
     for path, again in repeated:
-        message = f"{again.key} stands twice in this mapping, in lines {again.first.line} and {again.place.line}"
+        first, second = again.first.line, again.place.line
+        where = f"line {first}" if first == second else f"lines {first} and {second}"
+        message = f"{again.key} stands twice in this mapping, in {where}"
         fix = "keep the one that is meant and delete the other"
         yield schema_valid.Mismatch(Field(resource.ref, path), message, problem.versions, fix)
 

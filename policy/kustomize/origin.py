@@ -122,8 +122,9 @@ class Origins:
         return self._by_plugin(rendered, path) or origin
 
     def _by_plugin(self, rendered: Mapping[str, Any], path: FieldPath) -> Origin | None:
-        """The transformer that may have set a field; None where there is none."""
-        place = self._plugins and self._plugins.of_field(path, _value_at(rendered, path))
+        """The transformer that may have set a field; None where there is none, or the field is absent."""
+        value = _value_at(rendered, path)
+        place = self._plugins.of_field(path, value) if self._plugins and value is not None else None
         return Origin(place, exact=False) if place else None
 
     @cached_property

@@ -29,6 +29,15 @@ from policy.manifests.workloads import Workload, workload
 AnyObject = TypeVar("AnyObject", bound=Object[Any])
 
 
+_HOOK = "helm.sh/hook"
+
+
+def _is_generated(resource: Resource) -> bool:
+    """Whether the cluster makes its name, of ``generateName``."""
+    metadata = resource.raw.get("metadata")
+    return isinstance(metadata, dict) and not metadata.get("name")
+
+
 class Index:
     """The objects of one overlay, decoded once.
 
@@ -91,13 +100,13 @@ class Index:
     def repeated(self) -> tuple[tuple[Resource, Resource], ...]:
         """Objects whose kind, API group, namespace and name an earlier one has too, each with the first of these.
 
-        Of a name that the cluster generates there may be many.
+        Of a name that the cluster generates there may be many, and hooks of Helm come one after the other.
         """
         firsts: dict[tuple[str, str, str, str], Resource] = {}
         found: list[tuple[Resource, Resource]] = []
         for resource in self.resources:
             ref = resource.ref
-            if not ref.name or ref.name.endswith("*"):
+            if not ref.name or _is_generated(resource) or _HOOK in resource.annotations:
                 continue
             first = firsts.setdefault((ref.kind, resource.group, ref.namespace, ref.name), resource)
             if first is not resource:

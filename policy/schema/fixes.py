@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Any
 
 _MOST_NAMED = 12
@@ -19,12 +19,13 @@ _WRITTEN = {
 }
 
 
-def of_unknown(near: Sequence[str], known: Sequence[str]) -> str:
-    """For a field that a schema does not know."""
+def of_unknown(near: Sequence[str], known: Sequence[str], present: Container[str]) -> str:
+    """For a field that a schema does not know; what it knows, and what of that is there already."""
     if near:
-        return f"write {near[0]}"
-    if known and len(known) <= _MOST_NAMED:
-        return f"delete it, or write one of {', '.join(sorted(known))}"
+        return f"delete it: {near[0]} is there" if near[0] in present else f"write {near[0]}"
+    left = sorted(name for name in known if name not in present)
+    if left and len(known) <= _MOST_NAMED:
+        return f"delete it, or write one of {', '.join(left)}"
     return "delete it, or move it to where it belongs"
 
 
@@ -43,7 +44,7 @@ def of_value(what: str, schema: dict[str, Any], value: Any) -> str | None:
         near = difflib.get_close_matches(str(value).lower(), known, n=1)
         return f"write {known[near[0]]}" if near else None
     if schema.get("format") == "byte":
-        return "encode it as base64; what is no secret may stand in stringData as it is"
+        return "encode it as base64"
     return None
 
 

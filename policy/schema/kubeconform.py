@@ -200,7 +200,7 @@ def _sentences(path: FieldPath, what: str, schema: dict[str, Any], document: Any
         for name in map(_unquote, re.findall(_QUOTED, what)):
             near = difflib.get_close_matches(name, known, n=1, cutoff=0.8)
             message = f"unknown field {name}" + (f", did you mean {near[0]}?" if near else "")
-            yield (*path, name), message, fixes.of_unknown(near, known)
+            yield (*path, name), message, fixes.of_unknown(near, known, _value_at(document, path) or ())
     elif what.startswith(("missing property ", "missing properties ")):
         for name in map(_unquote, re.findall(_QUOTED, what)):
             yield (

@@ -70,6 +70,7 @@ INVALID: dict[str, tuple[dict[str, Any], tuple[str | int, ...]]] = {
         ("from", 0, "podSelector", "matchExpressions", 0, "operator"),
     ),
     "a protocol that is none": ({"ports": [{"protocol": "ICMP"}]}, ("ports", 0, "protocol")),
+    "an empty protocol": ({"ports": [{"protocol": "", "port": 80}]}, ("ports", 0, "protocol")),
     "port 0": ({"ports": [{"port": 0}]}, ("ports", 0, "port")),
     "a port too large": ({"ports": [{"port": 65536}]}, ("ports", 0, "port")),
     "a port's name in capitals": ({"ports": [{"port": "HTTP"}]}, ("ports", 0, "port")),

@@ -58,6 +58,14 @@ CONTAINER = ("spec", "template", "spec", "containers", 0)
             id="misspelt field",
         ),
         pytest.param(
+            "          readinessProbe:",
+            "          readinesProbe: {}\n          readinessProbe:",
+            (*CONTAINER, "readinesProbe"),
+            "unknown field readinesProbe, did you mean readinessProbe?",
+            "delete it: readinessProbe is there",
+            id="misspelt field beside the one that is meant",
+        ),
+        pytest.param(
             "name: web}\nspec",
             "name: web, a/b~c: x}\nspec",
             ("metadata", "a/b~c"),
@@ -206,7 +214,7 @@ def test_secret_data_is_base64_and_is_not_shown(check: Validate) -> None:
     (problem,) = check(secret)
     assert problem.path == ("data", "bad")
     assert problem.message == "is not base64"
-    assert problem.fix == "encode it as base64; what is no secret may stand in stringData as it is"
+    assert problem.fix == "encode it as base64"
 
 
 def test_every_problem_of_a_document_is_told_in_reading_order(check: Validate) -> None:

@@ -29,7 +29,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from policy.findings import Field, Finding, Severity
+from policy.findings import Field, FieldPath, Finding, Severity
 from policy.rules.rule import Context, Rule
 
 
@@ -47,8 +47,14 @@ def check(mismatch: Mismatch, context: Context) -> Iterator[Finding]:
     where = f" (Kubernetes {' and '.join(mismatch.versions)})" if only_some else ""
     message = mismatch.message
     if message.startswith(("is ", "must ")) and mismatch.at.path:
-        message = f"{mismatch.at.path[-1]} {message}"
+        message = f"{_named(mismatch.at.path)} {message}"
     yield Finding(at=mismatch.at, message=f"{message}{where}", fix=mismatch.fix)
+
+
+def _named(path: FieldPath) -> str:
+    """The last field of a path, and which item of it is meant: ``args[1]``."""
+    field = max(position for position, step in enumerate(path) if position == 0 or isinstance(step, str))
+    return str(path[field]) + "".join(f"[{item}]" for item in path[field + 1 :])
 
 
 RULE = Rule(id="schema-valid", applies_to=Mismatch, severity=Severity.ERROR, check=check)

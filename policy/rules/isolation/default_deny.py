@@ -39,14 +39,15 @@ share the directions, and a policy for all pods may have rules that allow someth
 A policy of another namespace counts for nothing. Pods on the host's network are beyond any NetworkPolicy.
 
 Policies of other kinds (AdminNetworkPolicy, those of Cilium and Calico) may deny what no NetworkPolicy denies, and
-allow what one denies. They are not understood: a namespace that one of them touches is reported as not checked.
+allow what one denies. They are not understood: a namespace that one of them touches is reported as not checked, and
+what its NetworkPolicies lack is a warning.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from policy.connectivity.wording import not_understood
+from policy.connectivity.wording import not_understood, unless
 from policy.findings import Field, Finding, Severity, Skipped
 from policy.manifests.index import Index
 from policy.manifests.resources import NetworkPolicy
@@ -65,8 +66,8 @@ def check(index: Index, context: Context) -> Iterator[Finding | Skipped]:
             for direction, _ in _DIRECTIONS
             if not any(direction in policy.spec.directions for policy in policies)
         ]
-        if missing and not context.isolation.is_unjudged(namespace):
-            yield _missing(index, namespace, policies, missing)
+        if missing:
+            yield unless(context.isolation.touching(namespace), _missing(index, namespace, policies, missing))
     for foreign, namespaces in context.isolation.unjudged.items():
         yield Skipped(Field(foreign[0], ("spec",)), not_understood(foreign, namespaces))
 

@@ -10,7 +10,7 @@ A policy is about the ports of pods, not of their Service: where the DNS pods li
 5353, `ports` of `dns` in topology.yaml says so, and those are asked for.
 
 Policies of other kinds (AdminNetworkPolicy, those of Cilium and Calico) may allow or deny it too. They are not
-understood: a namespace that one of them touches is reported as not checked.
+understood: a namespace that one of them touches is reported as not checked, and what is missing there is a warning.
 
 Both protocols are needed: an answer that does not fit into a datagram is asked for again over TCP (RFC 7766).
 
@@ -57,7 +57,7 @@ from collections.abc import Iterator
 
 from policy.connectivity.mistakes import DnsGap
 from policy.connectivity.ports import described
-from policy.connectivity.wording import not_understood
+from policy.connectivity.wording import not_understood, unless
 from policy.findings import Field, Finding, Severity, Skipped
 from policy.manifests.index import Index
 from policy.rules.rule import Context, Rule
@@ -70,14 +70,13 @@ def check(index: Index, context: Context) -> Iterator[Finding | Skipped]:
         yield Skipped(Field(foreign[0], ("spec",)), not_understood(foreign, namespaces))
     grouped: dict[object, list[DnsGap]] = {}
     for gap in context.isolation.faults.dns_gaps:
-        if context.isolation.is_unjudged(gap.workload.ref.namespace):
-            continue
         at = (gap.misspelled[0].object, gap.misspelled[0].path) if gap.misspelled else id(gap.policy)
         grouped.setdefault((at, gap.missing), []).append(gap)
     for gaps in grouped.values():
         others = f" (nor can {len(gaps) - 1} more)" if len(gaps) > 1 else ""
         cannot = f"{gaps[0].workload.ref} cannot resolve names{others}"
-        yield _misspelled(cannot, *gaps[0].misspelled) if gaps[0].misspelled else _forgotten(cannot, gaps[0], context)
+        said = _misspelled(cannot, *gaps[0].misspelled) if gaps[0].misspelled else _forgotten(cannot, gaps[0], context)
+        yield unless(context.isolation.touching(gaps[0].workload.ref.namespace), said)
 
 
 def _misspelled(cannot: str, at: Field, said: str) -> Finding:
