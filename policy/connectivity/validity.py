@@ -1,6 +1,7 @@
 """What of a NetworkPolicy the API server refuses, and what it accepts instead.
 
-Source: the validation of ``networking.k8s.io`` in the API server, and of label selectors in apimachinery.
+Source: the validation of ``networking.k8s.io`` in the API server, and of the expressions of label selectors in
+apimachinery; how keys and values of labels may be written is not asked here.
 """
 
 from __future__ import annotations
