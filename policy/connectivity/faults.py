@@ -127,12 +127,16 @@ class Faults:
 
     @cached_property
     def dns_gaps(self) -> tuple[DnsGap, ...]:
+        """Where names cannot be resolved, but where a dead peer of a rule for DNS says why already."""
         found = []
         egress = self._connectivity.sides["egress"]
         known = dns_ends(self._connectivity)
+        told = {id(dead.rule.policy) for dead in self.dead_peers if dead.breaks and dead.rule.ports.for_dns}
         for number in members(egress.ruled & ((1 << self._population.in_git) - 1)):
             missing = missing_dns(self._connectivity, number, known)
             if missing and self._asks_for_names(number):
+                if any(id(policy.policy) in told for policy in egress.policies(number)):
+                    continue
                 workload, policy = self._population.workload(number), egress.policies(number)[0]
                 found.append(DnsGap(workload, policy, missing, misspelled_peer(self._connectivity, number)))
         return tuple(found)

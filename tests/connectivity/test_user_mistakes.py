@@ -83,6 +83,10 @@ def _dns_forgotten(copy: Path) -> None:
     replace(copy / "base/order-service/network-policy.yaml", DNS_RULE, "")
 
 
+def _label_typo_of_the_dns(copy: Path) -> None:
+    replace(copy / "base/order-service/network-policy.yaml", "k8s-app: kube-dns", "k8s-app: kubedns")
+
+
 def _two_items(copy: Path) -> None:
     replace(copy / "base/frontend/network-policy.yaml", AS_ONE_ITEM, AS_TWO_ITEMS)
 
@@ -195,6 +199,12 @@ TOLD: dict[Callable[[Path], None], tuple[str, str, str]] = {
         "add to spec.egress: {to: [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: kube-system}}, "
         "podSelector: {matchLabels: {k8s-app: kube-dns}}}], "
         "ports: [{protocol: TCP, port: 53}, {protocol: UDP, port: 53}]}",
+    ),
+    _label_typo_of_the_dns: (
+        "error policy-peer-exists base/order-service/network-policy.yaml:52",
+        "this peer admits nobody but whoever makes such a pod: no pod of namespace kube-system that is declared has "
+        "k8s-app=kubedns; did you mean k8s-app=kube-dns?",
+        "select labels that the pods have, or remove the peer",
     ),
     _two_items: (
         "error policy-peer-exists base/frontend/network-policy.yaml:23",
