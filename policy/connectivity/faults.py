@@ -127,11 +127,12 @@ class Faults:
 
     @cached_property
     def dns_gaps(self) -> tuple[DnsGap, ...]:
-        """Where names cannot be resolved, but where a dead peer of a rule for DNS says why already."""
+        """Where names cannot be resolved, but where a misspelt peer of a rule for DNS says why already."""
         found = []
         egress = self._connectivity.sides["egress"]
         known = dns_ends(self._connectivity)
-        told = {id(dead.rule.policy) for dead in self.dead_peers if dead.breaks and dead.rule.ports.for_dns}
+        for_dns = [dead for dead in self.dead_peers if dead.breaks and dead.rule.ports.for_dns]
+        told = {id(dead.rule.policy) for dead in for_dns if self.near(dead)}
         for number in members(egress.ruled & ((1 << self._population.in_git) - 1)):
             missing = missing_dns(self._connectivity, number, known)
             if missing and self._asks_for_names(number):
