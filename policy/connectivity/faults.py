@@ -15,6 +15,7 @@ from policy.connectivity.addresses import common, size, union
 from policy.connectivity.bits import members
 from policy.connectivity.dead import DeadPeers, dead_policies, near
 from policy.connectivity.dns import dns_ends, missing_dns, misspelled_peer
+from policy.connectivity.dns_names import misspelled_dns
 from policy.connectivity.mistakes import DeadPeer, DeadPolicy, DnsGap, Needless, RuleKey, UnservedPort, key_of
 from policy.connectivity.policies import DIRECTIONS, CompiledRule, Direction, Problem, RulePorts
 from policy.connectivity.ports import PortSet
@@ -131,8 +132,9 @@ class Faults:
         found = []
         egress = self._connectivity.sides["egress"]
         known = dns_ends(self._connectivity)
+        index = self._connectivity.index
         for_dns = [dead for dead in self.dead_peers if dead.breaks and dead.rule.ports.for_dns]
-        told = {id(dead.rule.policy) for dead in for_dns if self.near(dead)}
+        told = {id(dead.rule.policy) for dead in for_dns if misspelled_dns(dead.peer, index)}
         for number in members(egress.ruled & ((1 << self._population.in_git) - 1)):
             missing = missing_dns(self._connectivity, number, known)
             if missing and self._asks_for_names(number):
