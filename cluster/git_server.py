@@ -13,14 +13,15 @@ import urllib.parse
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 
 class Handler(BaseHTTPRequestHandler):
     """One request, handed to ``git http-backend`` as CGI (RFC 3875)."""
 
-    def __init__(self, folder: Path, *connection: object) -> None:
+    def __init__(self, folder: Path, *connection: Any) -> None:
         self._folder = folder
-        super().__init__(*connection)  # type: ignore[arg-type]
+        super().__init__(*connection)
 
     def do_GET(self) -> None:
         self._serve(b"")

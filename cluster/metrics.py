@@ -16,6 +16,7 @@ import urllib.parse
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 from cluster.errors import ClusterError
 from cluster.kubectl import Kubectl, Object
@@ -81,10 +82,10 @@ def pod_metrics(pod: Object, usage: dict[str, str], now: str) -> Object:
 class Handler(BaseHTTPRequestHandler):
     """Discovery, and the pods of one namespace by label selector: what the autoscaler's controller asks for."""
 
-    def __init__(self, state: State, kubectl: Kubectl, *connection: object) -> None:
+    def __init__(self, state: State, kubectl: Kubectl, *connection: Any) -> None:
         self._state = state
         self._kubectl = kubectl
-        super().__init__(*connection)  # type: ignore[arg-type]
+        super().__init__(*connection)
 
     def do_GET(self) -> None:
         url = urllib.parse.urlsplit(self.path)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -24,7 +24,7 @@ COMMIT, ANOTHER = "1" * 40, "2" * 40
 class Listener(BaseHTTPRequestHandler):
     """In the place of Argo CD: keeps what it is told."""
 
-    told: list[tuple[str | None, Any]] = []  # noqa: RUF012
+    told: ClassVar[list[tuple[str | None, Any]]] = []
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
